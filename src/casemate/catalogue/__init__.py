@@ -1,0 +1,1 @@
+"""Facts as data: runtimes and what they give. YAML rows, read by a typed loader."""

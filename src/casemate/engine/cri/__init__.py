@@ -1,0 +1,1 @@
+"""The Container Runtime Interface (CRI v1): our subset of its messages, and a client."""

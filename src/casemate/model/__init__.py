@@ -1,0 +1,1 @@
+"""The words of casemate as immutable data. Imports nothing else of ours."""

@@ -1,0 +1,1 @@
+"""Kubernetes objects, v1.36, as immutable structs."""
