@@ -1,0 +1,1 @@
+"""The engine's private containerd: its configuration, its mount namespace and its process."""

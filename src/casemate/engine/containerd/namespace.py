@@ -1,0 +1,99 @@
+"""The engine's mount namespace: held by a bind mount, so that containerd, shims and supervisor can come and go.
+
+Rules:
+
+1. The namespace's file lies on a private mount of its own: the kernel refuses to bind a mount namespace on a shared one.
+2. Inside, mounts of the host arrive (slave), and none of ours leaves. When the last process has left and the file is
+   unmounted, the kernel drops every mount that the engine ever made.
+3. Programs that keep state at fixed places (shims in /run/containerd, CNI in /var/lib/cni) see the engine's folders there,
+   so that engines and the machine's own containerd never meet.
+4. On hosts with hybrid cgroups `/sys/fs/cgroup/unified` is hidden inside, because crun and others refuse such hosts.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from casemate.engine.paths import EnginePaths
+from casemate.errors import RuntimeFault
+
+_FIXED_PLACES = {"shims": Path("/run/containerd"), "cni-results": Path("/var/lib/cni")}
+"""Our folder in the engine's state, and the fixed place where it is seen."""
+
+
+def create(paths: EnginePaths) -> None:
+    """Make the namespace unless it exists. Raises `RuntimeFault` when the machine does not allow it (not root)."""
+    if exists(paths):
+        return
+    holder = paths.mount_namespace.parent
+    holder.mkdir(parents=True, exist_ok=True)
+    for ours, place in _FIXED_PLACES.items():
+        (paths.state / ours).mkdir(mode=0o711, exist_ok=True)
+        place.mkdir(mode=0o711, parents=True, exist_ok=True)
+    if not os.path.ismount(holder):  # noqa: PTH114 - Path.is_mount follows the same rule but hides errors
+        _run("mount", "--bind", str(holder), str(holder))
+        _run("mount", "--make-private", str(holder))
+    paths.mount_namespace.touch()
+    _run("unshare", f"--mount={paths.mount_namespace}", "--propagation", "slave", "--", "sh", "-ec", _prepare(paths))
+
+
+def delete(paths: EnginePaths) -> None:
+    """Let go of the namespace; its mounts vanish with its last process."""
+    for place in (paths.mount_namespace, paths.mount_namespace.parent):
+        while _is_mount_point(place):
+            _run("umount", "--lazy", str(place))
+    paths.mount_namespace.unlink(missing_ok=True)
+
+
+def exists(paths: EnginePaths) -> bool:
+    """Whether the namespace is there."""
+    return _identity(paths.mount_namespace) is not None and _is_mount_point(paths.mount_namespace)
+
+
+def command(paths: EnginePaths, *arguments: str) -> list[str]:
+    """The command line that runs `arguments` inside the namespace."""
+    return ["nsenter", f"--mount={paths.mount_namespace}", "--", *arguments]
+
+
+def members(paths: EnginePaths) -> tuple[int, ...]:
+    """Process ids inside the namespace: containerd, shims, supervisor. Containers have namespaces of their own."""
+    engine = _identity(paths.mount_namespace)
+    if engine is None:
+        return ()
+    pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
+    return tuple(pid for pid in pids if _identity(Path(f"/proc/{pid}/ns/mnt")) == engine)
+
+
+def contains(paths: EnginePaths, pid: int) -> bool:
+    """Whether a live process of that id is inside (so a reused id is told from the process that we started)."""
+    inside = _identity(Path(f"/proc/{pid}/ns/mnt"))
+    return inside is not None and inside == _identity(paths.mount_namespace)
+
+
+def _prepare(paths: EnginePaths) -> str:
+    hide = "if mountpoint -q /sys/fs/cgroup/unified; then umount /sys/fs/cgroup/unified; fi"
+    binds = (f"mount --bind {paths.state / ours} {place}" for ours, place in _FIXED_PLACES.items())
+    return "; ".join((hide, *binds))
+
+
+def _identity(place: Path) -> tuple[int, int] | None:
+    try:
+        found = place.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _is_mount_point(place: Path) -> bool:
+    table = Path("/proc/self/mountinfo").read_text(encoding="utf-8")
+    return any(line.split()[4] == str(place) for line in table.splitlines())
+
+
+def _run(*arguments: str) -> None:
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeFault(
+            f"{' '.join(arguments[:2])} failed: {done.stderr.strip()}", fix="run as root; see `casemate engine status`"
+        )
