@@ -2,17 +2,16 @@
 
 Rules:
 
-1. The namespace's file lies on a private mount of its own: the kernel refuses to bind a mount namespace on a shared one.
+1. The namespace's file lies on a private mount of its own: the kernel binds no mount namespace on a shared one.
 2. Inside, mounts of the host arrive (slave), and none of ours leaves. When the last process has left and the file is
    unmounted, the kernel drops every mount that the engine ever made.
-3. Programs that keep state at fixed places (shims in /run/containerd, CNI in /var/lib/cni) see the engine's folders there,
-   so that engines and the machine's own containerd never meet.
+3. Programs that keep state at fixed places (shims in /run/containerd, CNI in /var/lib/cni) see the engine's folders
+   there, so that engines and the machine's own containerd never meet.
 4. On hosts with hybrid cgroups `/sys/fs/cgroup/unified` is hidden inside, because crun and others refuse such hosts.
 """
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -32,7 +31,7 @@ def create(paths: EnginePaths) -> None:
     for ours, place in _FIXED_PLACES.items():
         (paths.state / ours).mkdir(mode=0o711, exist_ok=True)
         place.mkdir(mode=0o711, parents=True, exist_ok=True)
-    if not os.path.ismount(holder):  # noqa: PTH114 - Path.is_mount follows the same rule but hides errors
+    if not _is_mount_point(holder):
         _run("mount", "--bind", str(holder), str(holder))
         _run("mount", "--make-private", str(holder))
     paths.mount_namespace.touch()

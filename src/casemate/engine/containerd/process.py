@@ -2,9 +2,9 @@
 
 Rules:
 
-1. Starting is idempotent and may be asked by several at once (command line, supervisor): a lock serialises them, and a
-   containerd that runs is left alone.
-2. containerd may be killed and started again while Pods run: it joins the same mount namespace, where its shims live on.
+1. Starting is idempotent and may be asked by several at once (command line, supervisor): a lock serialises them, and
+   a containerd that runs is left alone.
+2. containerd may be killed and started again while Pods run: it joins the same mount namespace, where its shims live.
 3. A process counts as ours when it is inside the engine's mount namespace; a process id in a file proves nothing.
 """
 
@@ -14,6 +14,7 @@ import contextlib
 import fcntl
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -115,7 +116,7 @@ def end(pid: int, limit: float) -> None:
         for number, seconds in ((signal.SIGTERM, limit), (signal.SIGKILL, STOP_LIMIT)):
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(handle, number)
-            if _gone(handle, pid, seconds):
+            if _gone(handle, seconds):
                 return
     finally:
         os.close(handle)
@@ -126,7 +127,7 @@ def answers(socket: Path, seconds: float = 2.0) -> str:
     options = (("grpc.default_authority", "localhost"), ("grpc.enable_http_proxy", 0))
     with grpc.insecure_channel(f"unix://{socket}", options=options) as channel:
         # No messages needed: an empty request is a valid one, and any answer says that CRI is initialised.
-        status = channel.unary_unary("/runtime.v1.RuntimeService/Status")
+        status = channel.unary_unary("/runtime.v1.RuntimeService/Status", bytes, bytes)
         try:
             status(b"", timeout=seconds)
         except grpc.RpcError as error:
@@ -199,15 +200,10 @@ def _lock(paths: EnginePaths) -> Iterator[None]:
         yield
 
 
-def _gone(handle: int, pid: int, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)
-        if not _alive(pid):
-            return True
-        time.sleep(0.01)
-    return False
+def _gone(handle: int, seconds: float) -> bool:
+    poll = select.poll()
+    poll.register(handle, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
 
 
 def _alive(pid: int) -> bool:
