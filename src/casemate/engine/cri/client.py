@@ -4,11 +4,13 @@
 2. Time limits are a kubelet's (pkg/kubelet/cri/remote): 2 minutes, 4 for a sandbox, none for a pull; a call that waits
    for a container (stop, exec) gets its own limit on top.
 3. A lost connection is tried again within a second: containerd restarts while Pods run.
+4. Stopping or removing what is gone is no error: containerd 1.6 says it is, CRI says it must not be.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TypeVar
@@ -17,7 +19,7 @@ import grpc
 from google.protobuf.message import Message
 
 from casemate.engine.cri import cri_pb2 as pb
-from casemate.engine.cri.faults import translate
+from casemate.engine.cri.faults import NotFound, translate
 
 CALL_SECONDS = 120.0
 SANDBOX_SECONDS = 240.0
@@ -96,12 +98,14 @@ class CriClient:
     async def stop_pod_sandbox(self, sandbox_id: str) -> None:
         """Kill what runs in the sandbox and give back its addresses. Does nothing when it is stopped or gone."""
         request = pb.StopPodSandboxRequest(pod_sandbox_id=sandbox_id)
-        await self._call(_RUNTIME + "StopPodSandbox", request, pb.StopPodSandboxResponse, SANDBOX_SECONDS)
+        with suppress(NotFound):
+            await self._call(_RUNTIME + "StopPodSandbox", request, pb.StopPodSandboxResponse, SANDBOX_SECONDS)
 
     async def remove_pod_sandbox(self, sandbox_id: str) -> None:
         """Remove a stopped sandbox with its containers. Does nothing when it is gone."""
         request = pb.RemovePodSandboxRequest(pod_sandbox_id=sandbox_id)
-        await self._call(_RUNTIME + "RemovePodSandbox", request, pb.RemovePodSandboxResponse)
+        with suppress(NotFound):
+            await self._call(_RUNTIME + "RemovePodSandbox", request, pb.RemovePodSandboxResponse)
 
     async def pod_sandbox_status(self, sandbox_id: str, verbose: bool = False) -> pb.PodSandboxStatusResponse:
         """A sandbox's state and addresses; `verbose` adds the engine's own record as JSON in `info`."""
@@ -131,12 +135,14 @@ class CriClient:
         """Send the stop signal, and SIGKILL after the grace. Returns when the container has ended; none is no error."""
         request = pb.StopContainerRequest(container_id=container_id, timeout=grace_seconds)
         limit = CALL_SECONDS + grace_seconds
-        await self._call(_RUNTIME + "StopContainer", request, pb.StopContainerResponse, limit)
+        with suppress(NotFound):
+            await self._call(_RUNTIME + "StopContainer", request, pb.StopContainerResponse, limit)
 
     async def remove_container(self, container_id: str) -> None:
         """Remove a container, killing it when it runs. Does nothing when it is gone."""
         request = pb.RemoveContainerRequest(container_id=container_id)
-        await self._call(_RUNTIME + "RemoveContainer", request, pb.RemoveContainerResponse)
+        with suppress(NotFound):
+            await self._call(_RUNTIME + "RemoveContainer", request, pb.RemoveContainerResponse)
 
     async def containers(self, labels: Mapping[str, str] | None = None, sandbox_id: str = "") -> list[pb.Container]:
         """All containers, in any state, that bear `labels`, of one sandbox if given."""
