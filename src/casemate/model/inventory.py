@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TypeAlias, TypeVar
 
 import msgspec
 
+from casemate.model.kube.meta import ObjectMeta
 from casemate.model.kube.objects import (
     ConfigMap,
     Namespace,
@@ -15,7 +17,17 @@ from casemate.model.kube.objects import (
     Service,
     ServiceAccount,
 )
-from casemate.model.kube.workloads import CronJob, DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet
+from casemate.model.kube.pod import PodSpec
+from casemate.model.kube.workloads import (
+    CronJob,
+    DaemonSet,
+    Deployment,
+    Job,
+    Pod,
+    PodTemplateSpec,
+    ReplicaSet,
+    StatefulSet,
+)
 
 Workload: TypeAlias = Pod | Deployment | ReplicaSet | StatefulSet | DaemonSet | Job | CronJob
 KubeObject: TypeAlias = (
@@ -23,6 +35,23 @@ KubeObject: TypeAlias = (
 )
 
 _Named = TypeVar("_Named", ConfigMap, Secret, PersistentVolumeClaim, ServiceAccount)
+
+
+class PodTemplate(msgspec.Struct, frozen=True, kw_only=True):
+    """A Pod specification with the object that it stands in, and where it stands there (`path`)."""
+
+    workload: Workload
+    kind: str
+    namespace: str
+    name: str
+    path: str
+    metadata: ObjectMeta
+    spec: PodSpec
+
+    @property
+    def title(self) -> str:
+        """`Kind namespace/name`, for messages."""
+        return f"{self.kind} {self.namespace}/{self.name}"
 
 
 class Inventory(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -43,6 +72,18 @@ class Inventory(msgspec.Struct, frozen=True, omit_defaults=True):
     namespaces: tuple[Namespace, ...] = ()
     runtime_classes: tuple[RuntimeClass, ...] = ()
 
+    def pod_templates(self) -> Iterator[PodTemplate]:
+        """Every Pod template of the inventory, in the order of its kinds."""
+        for workload in (*self.pods, *self.deployments, *self.replica_sets, *self.stateful_sets, *self.daemon_sets):
+            yield _template(
+                workload, workload if isinstance(workload, Pod) else workload.spec and workload.spec.template
+            )
+        for job in self.jobs:
+            yield _template(job, job.spec and job.spec.template)
+        for cron in self.cron_jobs:
+            job_spec = cron.spec and cron.spec.jobTemplate.spec
+            yield _template(cron, job_spec and job_spec.template, "spec.jobTemplate.spec.template.spec")
+
     def config_map(self, namespace: str, name: str) -> ConfigMap | None:
         """The ConfigMap of that name, or None."""
         return _find(self.config_maps, namespace, name)
@@ -62,6 +103,23 @@ class Inventory(msgspec.Struct, frozen=True, omit_defaults=True):
     def runtime_class(self, name: str) -> RuntimeClass | None:
         """The RuntimeClass of that name, or None. RuntimeClasses have no namespace."""
         return next((each for each in self.runtime_classes if each.metadata and each.metadata.name == name), None)
+
+
+def _template(
+    workload: Workload, holder: Pod | PodTemplateSpec | None, path: str = "spec.template.spec"
+) -> PodTemplate:
+    assert holder is not None  # `sources` refuses workloads without a template
+    assert holder.spec is not None
+    meta = workload.metadata or ObjectMeta()
+    return PodTemplate(
+        workload=workload,
+        kind=type(workload).__name__,
+        namespace=meta.namespace or "default",
+        name=meta.name or "",
+        path="spec" if isinstance(workload, Pod) else path,
+        metadata=holder.metadata or ObjectMeta(),
+        spec=holder.spec,
+    )
 
 
 def _find(objects: tuple[_Named, ...], namespace: str, name: str) -> _Named | None:

@@ -1,0 +1,53 @@
+"""`casemate down`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from casemate.cli.options import EngineName
+from casemate.engine.paths import DEFAULT_ENGINE, EnginePaths
+from casemate.engine.supervise.client import SupervisorClient
+from casemate.engine.supervise.run_record import run_names
+from casemate.errors import InputError
+
+
+def down(
+    run: str | None = None,
+    *,
+    everything: Annotated[bool, Parameter(name="--all", negative=())] = False,
+    timeout: float | None = None,
+    engine: EngineName = DEFAULT_ENGINE,
+) -> int:
+    """Stop a run's Pods, within their grace period, and remove all that the run made.
+
+    Data behind PersistentVolumeClaims stays; `casemate engine stop --purge` removes it.
+
+    Parameters
+    ----------
+    run
+        Which run; not needed when there is just one.
+    everything
+        All runs.
+    timeout
+        Give up after so many seconds (exit code 4); removal goes on in the background.
+    """
+    paths = EnginePaths(engine)
+    names = run_names(paths.runs)
+    for name in names if everything else [_one(run, names)]:
+        for _ in SupervisorClient(paths).down(name, timeout):
+            pass
+        print(f"{name}: removed", file=sys.stderr)
+    return 0
+
+
+def _one(run: str | None, names: list[str]) -> str:
+    if run in names:
+        return run
+    if run is None and len(names) == 1:
+        return names[0]
+    known = ", ".join(names) or "there is none"
+    what = f"there is no run called {run!r}" if run else "which run?"
+    raise InputError(what, fix=f"runs: {known}; --all removes all")

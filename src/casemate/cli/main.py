@@ -1,0 +1,61 @@
+"""The `casemate` command: finds the subcommand, turns errors into messages and exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from cyclopts import App, CycloptsError
+
+from casemate import __version__
+from casemate.errors import CasemateError
+
+INTERRUPTED = 130
+BAD_USAGE = 2
+
+app = App(
+    name="casemate",
+    version=__version__,
+    help="Run Kubernetes Pods behind the boundary they ask for, and show that they are.",
+    result_action="return_value",
+)
+app.command("casemate.cli.run:run", name="run")
+app.command("casemate.cli.ps:ps", name="ps")
+app.command("casemate.cli.logs:logs", name="logs")
+app.command("casemate.cli.exec:exec_", name="exec")
+app.command("casemate.cli.down:down", name="down")
+app.command("casemate.cli.engine:app", name="engine")
+
+
+def main() -> None:
+    """Run the command line and exit with its code (DESIGN.md section 4)."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(arguments: list[str]) -> int:
+    """The exit code of one command line. `--debug` lets errors show where they were raised."""
+    own = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    debug = "--debug" in own
+    arguments = [each for each in own if each != "--debug"] + arguments[len(own) :]
+    try:
+        result = app(arguments, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        return _complain(str(error), BAD_USAGE, f"casemate {' '.join(arguments[:1])} --help".replace("  ", " "))
+    except CasemateError as error:
+        if debug:
+            raise
+        print(f"casemate: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("casemate: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, less) has gone: no message, and none at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return result if isinstance(result, int) else 0
+
+
+def _complain(what: str, code: int, fix: str) -> int:
+    print(f"casemate: {what}\n  → {fix}", file=sys.stderr)
+    return code

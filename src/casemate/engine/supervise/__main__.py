@@ -1,0 +1,17 @@
+"""`python -m casemate.engine.supervise ENGINE`: the supervisor process."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from casemate.engine.paths import EnginePaths
+from casemate.engine.supervise.supervisor import Supervisor
+
+
+async def _main(name: str) -> None:
+    await Supervisor(EnginePaths(name)).serve()
+
+
+if __name__ == "__main__":
+    asyncio.run(_main(sys.argv[1]))

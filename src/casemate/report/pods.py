@@ -1,0 +1,102 @@
+"""Runs and their Pods as a table and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from casemate.model.boundary import Boundary
+from casemate.model.status import Phase, PodStatus, RunStatus
+
+API_VERSION = "casemate.dev/v1alpha1"
+
+
+def runs_json(runs: Iterable[RunStatus]) -> str:
+    """`kind: RunResult` with one item per Pod (DESIGN.md section 4)."""
+    items = [_item(run, pod) for run in runs for pod in run.pods]
+    document = {"apiVersion": API_VERSION, "kind": "RunResult", "items": items}
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+
+
+def print_table(runs: Sequence[RunStatus], console: Console | None = None) -> None:
+    """Print the table of Pods to standard output."""
+    console = console or Console(highlight=False)
+    if not any(run.pods for run in runs):
+        console.print("no Pods")
+        return
+    if not console.is_terminal:
+        console.width = 240
+    console.print(pods_table(runs))
+
+
+def pods_table(runs: Sequence[RunStatus]) -> Table:
+    """Pod, class → handler, boundary, state, restarts, start time, IP; with the run's name when there are several."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    several = len(runs) > 1
+    namespaces = {pod.namespace for run in runs for pod in run.pods} != {"default"}
+    columns = ["POD", "CLASS → HANDLER", "BOUNDARY", "STATE", "RESTARTS", "START", "IP"]
+    for column in (["RUN"] if several else []) + columns:
+        table.add_column(column, no_wrap=True, justify="right" if column in ("RESTARTS", "START") else "left")
+    for run in runs:
+        for pod in run.pods:
+            table.add_row(*([run.name] if several else []), *_row(pod, with_namespace=namespaces))
+    return table
+
+
+def state_of(pod: PodStatus) -> str:
+    """One word for how the Pod stands: its reason where there is one, else Ready, else its phase."""
+    if pod.reason:
+        return f"{pod.phase} ({pod.reason})" if pod.phase.final else pod.reason
+    if pod.phase is Phase.FAILED:
+        codes = ", ".join(f"{name} {code}" for name, code in pod.exit_codes.items() if code)
+        return f"Failed ({codes})" if codes else "Failed"
+    return "Ready" if pod.ready else str(pod.phase)
+
+
+def boundary_of(pod: PodStatus) -> str:
+    """The boundary; where the class promises another than its handler gives, both."""
+    if pod.declared_boundary == pod.boundary:
+        return str(pod.boundary)
+    if pod.declared_boundary is Boundary.UNKNOWN:
+        return f"{pod.boundary} (class unknown)"
+    if pod.boundary < pod.declared_boundary:
+        return f"{pod.boundary} (WEAKER than {pod.declared_boundary})"
+    return f"{pod.boundary} (declared {pod.declared_boundary})"
+
+
+def _row(pod: PodStatus, *, with_namespace: bool) -> list[str]:
+    return [
+        f"{pod.namespace}/{pod.name}" if with_namespace else pod.name,
+        f"{pod.runtime_class or '(default)'} → {pod.handler}",
+        boundary_of(pod),
+        state_of(pod),
+        str(pod.restarts),
+        "" if pod.start_seconds is None else f"{pod.start_seconds:.2f} s",
+        pod.ip,
+    ]
+
+
+def _item(run: RunStatus, pod: PodStatus) -> dict[str, object]:
+    return {
+        "run": run.name,
+        "name": pod.name,
+        "namespace": pod.namespace,
+        "uid": pod.uid,
+        "owner": pod.owner,
+        "runtimeClass": pod.runtime_class,
+        "handler": pod.handler,
+        "declaredBoundary": str(pod.declared_boundary),
+        "boundary": str(pod.boundary),
+        "phase": str(pod.phase),
+        "reason": pod.reason,
+        "message": pod.message,
+        "ready": pod.ready,
+        "restarts": pod.restarts,
+        "exitCodes": pod.exit_codes,
+        "startSeconds": pod.start_seconds,
+        "ip": pod.ip,
+        "containers": [msgspec.to_builtins(each) for each in pod.containers],
+    }
