@@ -1,0 +1,3 @@
+module casemate.dev/shop
+
+go 1.24

@@ -1,0 +1,71 @@
+"""Real parts, started once per session: the engine `citest`, its images, and the command line as its users call it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ENGINE = "citest"
+CASEMATE = Path(sys.executable).with_name("casemate")
+IMAGES = ("busybox", "entrypoint", "health")
+
+Casemate = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def casemate() -> Casemate:
+    """Runs `casemate ARGUMENTS` on the engine `citest` and returns what it wrote; never raises for its exit code."""
+
+    def call(
+        *arguments: str | Path, timeout: float = 120, stdin: str | None = None, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [CASEMATE, *map(str, arguments)],
+            env={**os.environ, "CASEMATE_ENGINE": ENGINE, "NO_COLOR": "1", **environment},
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The corpus' images as OCI layouts, by the name that manifests use."""
+    from images import recipes
+
+    folder = tmp_path_factory.mktemp("images")
+    return {f"casemate.local/{name}:1": recipes.build(name, folder / name) for name in IMAGES}
+
+
+@pytest.fixture(scope="session")
+def engine(casemate: Casemate, images: dict[str, Path]) -> Iterator[str]:
+    """The name of a started engine."""
+    for step in (("engine", "install", "--yes"), ("engine", "start")):
+        done = casemate(*step, timeout=1200)
+        assert done.returncode == 0, done.stderr
+    yield ENGINE
+    stopped = casemate("engine", "stop")
+    assert stopped.returncode == 0, stopped.stderr
+
+
+@pytest.fixture
+def empty_engine(engine: str, casemate: Casemate) -> Iterator[str]:
+    """The engine's name; whatever the test ran is taken down afterwards."""
+    yield engine
+    casemate("down", "--all")
+
+
+@pytest.fixture(scope="session")
+def with_images(images: dict[str, Path]) -> list[str]:
+    """The `--image` options that give a run the corpus' images."""
+    return [option for name, path in images.items() for option in ("--image", f"{name}={path}")]

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import subprocess
+import time
+
+import pytest
+from conftest import Attached, Loop, service
+
+from casemate.engine.network.fabric import Fabric
+from casemate.engine.network.services import ServiceKey
+from casemate.model.kube.objects import ClientIPConfig, ServicePort, SessionAffinityConfig
+
+pytestmark = pytest.mark.root
+
+KEY = ServiceKey("default", "web")
+
+
+@pytest.mark.parametrize("kind", ["tcp", "udp"])
+def test_a_pod_reaches_every_ready_endpoint_of_a_service(
+    fabric: Fabric, loop: Loop, pods: tuple[Attached, ...], kind: str
+) -> None:
+    one, two, three = pods
+    ports = (ServicePort(port=80, targetPort=8080, protocol=kind.upper()),)
+    loop(fabric.update([service(ports=ports)], [one.state(), two.state(), three.state(ready=False)]))
+
+    servers = {three.ask(fabric.cluster_ip(KEY), 80, kind).split()[0] for _ in range(20)}
+
+    assert servers == {"one", "two"}
+
+
+def test_a_pod_reaches_itself_through_its_service(fabric: Fabric, loop: Loop, pods: tuple[Attached, ...]) -> None:
+    loop(fabric.update([service()], [pods[0].state()]))
+
+    assert pods[0].ask(fabric.cluster_ip(KEY), 80) == f"one {fabric.plan.router_address}"
+
+
+def test_the_host_reaches_a_service(fabric: Fabric, loop: Loop, pods: tuple[Attached, ...]) -> None:
+    loop(fabric.update([service()], [pods[0].state()]))
+
+    done = subprocess.run(
+        ["curl", "-s", "--http0.9", "-m", "3", f"http://{fabric.cluster_ip(KEY)}/"], capture_output=True, text=True
+    )
+
+    assert done.stdout == f"one {fabric.plan.router_address}"
+
+
+def test_with_session_affinity_a_client_stays_with_its_endpoint(
+    fabric: Fabric, loop: Loop, pods: tuple[Attached, ...]
+) -> None:
+    sticky = service(sessionAffinity="ClientIP")
+    states = [pod.state() for pod in pods]
+    loop(fabric.update([sticky], states))
+
+    first = {pod.name: pod.ask(fabric.cluster_ip(KEY), 80) for pod in pods}
+    loop(fabric.update([sticky, service("other")], states))
+
+    for pod in pods:
+        assert {pod.ask(fabric.cluster_ip(KEY), 80) for _ in range(5)} == {first[pod.name]}
+
+
+def test_session_affinity_ends_after_its_time(fabric: Fabric, loop: Loop, pods: tuple[Attached, ...]) -> None:
+    brief = SessionAffinityConfig(clientIP=ClientIPConfig(timeoutSeconds=1))
+    loop(
+        fabric.update([service(sessionAffinity="ClientIP", sessionAffinityConfig=brief)], [pod.state() for pod in pods])
+    )
+    seen = set()
+
+    for _ in range(8):
+        seen.add(pods[0].ask(fabric.cluster_ip(KEY), 80))
+        time.sleep(1.2)
+
+    assert len(seen) > 1
+
+
+def test_a_service_without_endpoints_refuses_at_once(fabric: Fabric, loop: Loop, pods: tuple[Attached, ...]) -> None:
+    loop(fabric.update([service()], [pods[0].state(ready=False)]))
+
+    began = time.monotonic()
+    answer = pods[1].ask(fabric.cluster_ip(KEY), 80)
+
+    assert "ConnectionRefusedError" in answer
+    assert time.monotonic() - began < 1
+
+
+def test_an_open_connection_outlives_an_update(fabric: Fabric, loop: Loop, pods: tuple[Attached, ...]) -> None:
+    loop(fabric.update([service()], [pods[0].state()]))
+    patient = (
+        "import socket, time; s = socket.create_connection(('{}', 80), 3); time.sleep(1); s.send(b'?'); "
+        "print(s.recv(100))"
+    )
+    command = ["ip", "netns", "exec", pods[1].namespace, "python3", "-c", patient.format(fabric.cluster_ip(KEY))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as client:
+        time.sleep(0.4)
+        loop(fabric.update([service()], [pods[2].state()]))
+        answer = client.communicate(timeout=10)[0]
+
+    assert b"one" in answer
+
+
+def test_a_pods_own_address_is_seen_by_other_pods_and_masked_towards_the_world(
+    fabric: Fabric, pods: tuple[Attached, ...]
+) -> None:
+    one, two, _ = pods
+
+    assert one.ask(two.ip, 8080) == f"two {one.ip}"
+    rules = subprocess.run(["iptables-save", "-t", "nat"], capture_output=True, text=True).stdout
+    assert f"-d {fabric.plan.cluster_network} " in rules
