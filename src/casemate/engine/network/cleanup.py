@@ -1,0 +1,64 @@
+"""Leaves nothing of an engine's network on the host, whatever was killed before it could tidy up.
+
+Containerd removes a Pod's link, address and masquerade rule when it stops the sandbox. What is left here are those of
+Pods that nobody could stop: they are known by the addresses that lie in the engine's block, and by the CNI network's
+name in the rules' comments.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from casemate.engine.network import router
+from casemate.engine.network.cni import address_directory, network_name
+from casemate.engine.network.command import run
+from casemate.engine.network.plan import NetworkPlan
+from casemate.engine.paths import EnginePaths
+from casemate.errors import CasemateError, RuntimeFault
+
+_RESULTS = Path("/var/lib/cni/results")
+
+
+def remove(paths: EnginePaths, plan: NetworkPlan) -> None:
+    """Remove the router, and links, rules and notes of Pods that were not stopped. Call when no Pod runs any more."""
+    router.delete(router.Link.of(paths.name))
+    for link in _pod_links(plan):
+        with suppress(RuntimeFault):  # it goes with its namespace, maybe just now
+            run("ip", "link", "delete", link)
+    _remove_masquerade(network_name(paths.name))
+    _remove_results(network_name(paths.name))
+    shutil.rmtree(address_directory(paths), ignore_errors=True)
+
+
+def _pod_links(plan: NetworkPlan) -> Iterator[str]:
+    for route in json.loads(run("ip", "-j", "-4", "route", "show", "root", str(plan.pod_network))):
+        if str(route.get("dev", "")).startswith("veth"):
+            yield str(route["dev"])
+
+
+def _remove_masquerade(network: str) -> None:
+    try:
+        rules = run("iptables-save", "-t", "nat").splitlines()
+    except CasemateError:
+        return  # no iptables, hence none of CNI's rules
+    for rule in rules:
+        words = shlex.split(rule) if rule.startswith("-A POSTROUTING ") else []
+        if "-j" in words and f'name: "{network}" id: ' in rule.replace("\\", ""):
+            chain = words[words.index("-j") + 1]
+            run("iptables", "-w", "-t", "nat", "-D", *words[1:])
+            run("iptables", "-w", "-t", "nat", "-F", chain)
+            run("iptables", "-w", "-t", "nat", "-X", chain)
+
+
+def _remove_results(network: str) -> None:
+    # CNI names them network-container-interface; an engine's name may begin with another's.
+    ours = re.compile(re.escape(network) + r"-[0-9a-f]{64}-\w+")
+    for file in _RESULTS.glob(f"{network}-*"):
+        if ours.fullmatch(file.name):
+            file.unlink(missing_ok=True)

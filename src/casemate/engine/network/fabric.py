@@ -1,0 +1,113 @@
+"""The network of one engine, as the supervisor drives it: start it, tell it the state, stop it.
+
+`update` takes all Services and Pods and makes names, routes and host ports follow; it is cheap when nothing changed.
+Addresses that were given out are kept in `network.json`, so that a new supervisor gives the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from casemate.engine.network import hostports, links, zone
+from casemate.engine.network.addresses import PortKey, cluster_ips, node_ports
+from casemate.engine.network.dnsserver import DnsServer
+from casemate.engine.network.plan import NetworkPlan
+from casemate.engine.network.relay import Relays
+from casemate.engine.network.router import Router
+from casemate.engine.network.services import PodState, ServiceKey, ServiceRules, key_of, resolve
+from casemate.engine.paths import EnginePaths
+from casemate.engine.settings import EngineSettings
+from casemate.model.kube.objects import Service
+
+
+class _Held(msgspec.Struct, frozen=True):
+    """What was given out: ClusterIPs and node ports."""
+
+    cluster_ips: tuple[tuple[ServiceKey, str], ...] = ()
+    node_ports: tuple[tuple[PortKey, int], ...] = ()
+
+
+class Fabric:
+    """Names, Service addresses and host ports for the Pods of one engine. Needs root."""
+
+    def __init__(self, paths: EnginePaths, settings: EngineSettings) -> None:
+        self.plan = NetworkPlan.of(settings)
+        self._file = paths.root / "network.json"
+        self._held = _read(self._file)
+        self._router = Router(self.plan, paths.name)
+        self._dns = DnsServer(self._router.link.path, self.plan.dns_address)
+        self._relays = Relays()
+        self._rules: tuple[ServiceRules, ...] = ()
+        self._lock = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Make or adopt the router and serve DNS. Raises `RuntimeFault` or `MissingError` when the host refuses."""
+        await asyncio.to_thread(self._router.create)
+        await self._dns.start()
+
+    def allocate(self, services: Sequence[Service]) -> None:
+        """Give addresses to `services` (all there are). Raises `InputError` when one cannot have what it names.
+
+        Nothing changes when it raises: call it before a run is accepted.
+        """
+        ips = cluster_ips(services, self.plan.service_network, dict(self._held.cluster_ips))
+        ports = node_ports(services, dict(self._held.node_ports))
+        held = _Held(tuple(sorted(ips.items())), tuple(sorted(ports.items())))
+        if held != self._held:
+            _write(self._file, held)
+            self._held = held
+
+    async def update(self, services: Sequence[Service], pods: Sequence[PodState]) -> tuple[str, ...]:
+        """Make names, routes and host ports those of `services` and `pods`; says which host ports could not be had."""
+        async with self._lock:
+            self.allocate(services)
+            self._rules = self._resolve(services, pods)
+            self._dns.zone = zone.build(self._rules, pods, self.plan.cluster_network)
+            await asyncio.to_thread(self._router.apply, self._rules)
+            forwards = (*hostports.of_pods(pods), *hostports.of_services(self._rules))
+            return await self._relays.apply(forwards)
+
+    async def stop(self) -> None:
+        """Close the sockets. The router and its rules stay for the next supervisor (see `cleanup`)."""
+        await self._relays.close()
+        await self._dns.stop()
+
+    def cluster_ip(self, key: ServiceKey) -> str:
+        """The address of a Service; empty when it has none."""
+        return dict(self._held.cluster_ips).get(key, "")
+
+    def environment(self, services: Sequence[Service], namespace: str) -> dict[str, str]:
+        """The variables that name `services` (allocated before) to a new Pod of `namespace`."""
+        return links.environment(self._resolve(services, ()), namespace)
+
+    def _resolve(self, services: Sequence[Service], pods: Sequence[PodState]) -> tuple[ServiceRules, ...]:
+        ips = dict(self._held.cluster_ips)
+        ports = _by_service(self._held.node_ports)
+        in_order = sorted(pods, key=lambda pod: (pod.namespace, pod.name))
+        found = (resolve(each, ips.get(key_of(each), ""), in_order, ports.get(key_of(each), {})) for each in services)
+        return tuple(sorted(found, key=lambda rules: rules.key))
+
+
+def _by_service(held: Sequence[tuple[PortKey, int]]) -> Mapping[ServiceKey, Mapping[tuple[str, str], int]]:
+    ports: dict[ServiceKey, dict[tuple[str, str], int]] = {}
+    for key, number in held:
+        ports.setdefault(key.service, {})[key.protocol, key.port] = number
+    return ports
+
+
+def _read(file: Path) -> _Held:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=_Held)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return _Held()
+
+
+def _write(file: Path, held: _Held) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_suffix(".new")
+    draft.write_bytes(msgspec.json.encode(held))
+    draft.replace(file)
