@@ -1,0 +1,194 @@
+"""Making a Pod's volumes and taking them away.
+
+1. All volumes are made before the sandbox starts. Making them again changes nothing that a container wrote.
+2. configMap: files on disk. secret, downwardAPI, projected: files in memory. All are read-only to containers.
+3. persistentVolumeClaim: a local directory that outlives the Pod; the claim must be in the input. A generic ephemeral
+   volume is one that goes with the Pod.
+4. fsGroup is given every volume that is the Pod's own or a claim's; hostPath and image stay as they are.
+5. Kinds that need a storage system are refused.
+6. Taking away unmounts first, in this order, and removes files only when nothing is mounted any more: no file of a
+   hostPath or claim is ever removed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from casemate.engine.instance import PodInstance
+from casemate.engine.paths import EnginePaths
+from casemate.engine.translate.objects import missing
+from casemate.engine.translate.sandbox import pod_spec
+from casemate.engine.volumes import atomic, emptydir, hostpath, images, kernel, layout, ownership
+from casemate.engine.volumes.nested import nested_mount_points
+from casemate.engine.volumes.payload import PayloadSources, payload
+from casemate.errors import RefusedError, RuntimeFault
+from casemate.model.handler import NodeFacts
+from casemate.model.inventory import Inventory
+from casemate.model.kube.pod import PodSpec
+from casemate.model.kube.volumes import Volume
+
+
+@dataclass(frozen=True)
+class MountedVolume:
+    """A volume that is ready: `path` on the node, or the `image` that the engine mounts itself."""
+
+    path: Path = Path()
+    image: str = ""
+    read_only: bool = False
+
+
+@dataclass(frozen=True)
+class MountPlan:
+    """A Pod's ready volumes by name, and its folder."""
+
+    pod: Path
+    volumes: Mapping[str, MountedVolume]
+
+
+@dataclass(frozen=True)
+class VolumeSources:
+    """What volumes are made from.
+
+    `images` has the engine's name for the image of each image volume; `native_images` says that the engine mounts
+    images itself (containerd 2.1 and later); `socket` is containerd's, where it is not the engine's own.
+    """
+
+    inventory: Inventory
+    paths: EnginePaths
+    node: NodeFacts
+    images: Mapping[str, str] = field(default_factory=dict)
+    native_images: bool = False
+    socket: Path | None = None
+
+
+def prepare(instance: PodInstance, sources: VolumeSources) -> MountPlan:
+    """Make the Pod's volumes. Must run in the engine's mount namespace.
+
+    Raises `InputError` for what is missing, `RefusedError` for a kind that is not offered, `RuntimeFault` when the node
+    fails (a full disk, say). What was made before the error stays until `teardown`.
+    """
+    pod = layout.pod_folder(sources.paths, instance.uid)
+    ready: dict[str, MountedVolume] = {}
+    for volume in pod_spec(instance).volumes:
+        try:
+            pod.mkdir(mode=0o750, parents=True, exist_ok=True)
+            ready[volume.name] = _make(volume, instance, pod, sources)
+        except OSError as error:
+            where = f"Pod {instance.namespace}/{instance.name}, volume {volume.name}"
+            raise RuntimeFault(f"cannot make the volume: {error.strerror}", where=where) from error
+    return MountPlan(pod, ready)
+
+
+def teardown(paths: EnginePaths, uid: str, socket: Path | None = None) -> None:
+    """Unmount and remove all that `prepare` and `container_mounts` made for the Pod. Nothing there is no error."""
+    pod = layout.pod_folder(paths, uid)
+    for point in kernel.mount_points(pod):
+        kernel.unmount(point)
+    if left := kernel.mount_points(pod):
+        raise RuntimeFault(f"still mounted: {left[0]}", where=str(pod), fix="unmount it, then run down again")
+    for folder in pod.glob("volumes/kubernetes.io~image/*"):
+        images.forget(socket or paths.socket, folder)
+    shutil.rmtree(pod, ignore_errors=not pod.exists())
+
+
+def remove_claim(paths: EnginePaths, namespace: str, name: str) -> None:
+    """Remove the directory behind a claim with all data. Nothing there is no error."""
+    folder = layout.claim_folder(paths, namespace, name)
+    shutil.rmtree(folder, ignore_errors=not folder.exists())
+
+
+def _make(volume: Volume, instance: PodInstance, pod: Path, sources: VolumeSources) -> MountedVolume:
+    files = PayloadSources(instance, sources.inventory, sources.node)
+    if volume.emptyDir or volume.ephemeral:
+        return _make_scratch(volume, instance, pod, sources)
+    if volume.hostPath:
+        return MountedVolume(hostpath.prepare(volume.hostPath))
+    if volume.persistentVolumeClaim:
+        return _make_claim(volume, instance, pod, sources)
+    if volume.image:
+        return _make_image(volume, pod, sources)
+    if volume.configMap:
+        return _make_files(volume, files, layout.volume_folder(pod, "configmap", volume.name), in_memory=False)
+    if kind := next((kind for kind in ("secret", "downwardAPI", "projected") if getattr(volume, kind)), None):
+        return _make_files(volume, files, layout.volume_folder(pod, kind.lower(), volume.name), in_memory=True)
+    raise RefusedError(
+        f"volume {volume.name!r} is of kind {_kind(volume)}, which needs a storage system",
+        where=f"Pod {instance.namespace}/{instance.name}",
+        fix="use emptyDir, hostPath or persistentVolumeClaim",
+    )
+
+
+def _make_scratch(volume: Volume, instance: PodInstance, pod: Path, sources: VolumeSources) -> MountedVolume:
+    """emptyDir or a generic ephemeral volume: it is empty at first and goes with the Pod."""
+    spec = pod_spec(instance)
+    folder = layout.volume_folder(pod, emptydir.KIND if volume.emptyDir else "local-volume", volume.name)
+    mark = layout.made_mark(pod, volume.name)
+    if mark.exists() and folder.exists() and not (volume.emptyDir and volume.emptyDir.medium):
+        return MountedVolume(folder)
+    if emptydir.make(volume.emptyDir or emptydir.ON_DISK, folder, instance, sources.node):
+        _give_group(folder, spec)
+    _mark(mark)
+    return MountedVolume(folder)
+
+
+def _make_claim(volume: Volume, instance: PodInstance, pod: Path, sources: VolumeSources) -> MountedVolume:
+    source = volume.persistentVolumeClaim
+    assert source is not None
+    if sources.inventory.claim(instance.namespace, source.claimName) is None:
+        raise missing(instance, f"PersistentVolumeClaim {instance.namespace}/{source.claimName}")
+    folder = layout.claim_folder(sources.paths, instance.namespace, source.claimName)
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        folder.chmod(0o777)
+    mark = layout.made_mark(pod, volume.name)
+    if not mark.exists():
+        _give_group(folder, pod_spec(instance), read_only=bool(source.readOnly), policy=True)
+        _mark(mark)
+    return MountedVolume(folder, read_only=bool(source.readOnly))
+
+
+def _make_image(volume: Volume, pod: Path, sources: VolumeSources) -> MountedVolume:
+    image = sources.images[volume.name]
+    if sources.native_images:
+        return MountedVolume(image=image, read_only=True)
+    folder = layout.volume_folder(pod, "image", volume.name)
+    images.mount(sources.socket or sources.paths.socket, image, folder)
+    return MountedVolume(folder, read_only=True)
+
+
+def _make_files(volume: Volume, sources: PayloadSources, folder: Path, *, in_memory: bool) -> MountedVolume:
+    spec = pod_spec(sources.instance)
+    files = payload(volume, sources)
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    if in_memory and not kernel.is_mount_point(folder):
+        emptydir.mount_tmpfs(folder)
+    elif not in_memory:
+        folder.chmod(0o777)
+    for nested in nested_mount_points(volume.name, spec):
+        (folder / nested).mkdir(mode=0o755, parents=True, exist_ok=True)
+    atomic.write(folder, files or {}, lambda top: _give_group(top, spec, read_only=True))
+    return MountedVolume(folder, read_only=True)
+
+
+def _give_group(folder: Path, spec: PodSpec, *, read_only: bool = False, policy: bool = False) -> None:
+    context = spec.securityContext
+    if context is None or context.fsGroup is None:
+        return
+    on_mismatch = policy and context.fsGroupChangePolicy == "OnRootMismatch"
+    if not on_mismatch or ownership.needs_giving(folder, context.fsGroup, read_only=read_only):
+        ownership.give(folder, context.fsGroup, read_only=read_only)
+
+
+def _mark(mark: Path) -> None:
+    mark.parent.mkdir(mode=0o750, exist_ok=True)
+    mark.touch()
+
+
+def _kind(volume: Volume) -> str:
+    kinds = (each.name for each in msgspec.structs.fields(volume) if each.name != "name")
+    return next((kind for kind in kinds if getattr(volume, kind) is not None), "unknown")
