@@ -67,14 +67,9 @@ class Catalogue:
 def load() -> Catalogue:
     """The catalogue that casemate ships."""
     text = resources.files(__package__).joinpath("runtimes.yaml").read_text(encoding="utf-8")
-    rows = yaml.safe_load(text)
-    return Catalogue(msgspec.convert(rows, tuple[Runtime, ...], dec_hook=_decode))
-
-
-def _decode(kind: type, value: object) -> object:
-    if kind is Boundary:
-        return Boundary.parse(str(value))
-    raise NotImplementedError(kind)
+    rows = msgspec.convert(yaml.safe_load(text), list[dict[str, object]])
+    named = [{**row, "boundary": int(Boundary.parse(str(row["boundary"])))} for row in rows]
+    return Catalogue(msgspec.convert(named, tuple[Runtime, ...]))
 
 
 def _best(runtimes: Sequence[Runtime], names: _Names, name: str) -> Runtime | None:

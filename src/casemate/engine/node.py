@@ -18,7 +18,7 @@ def gather() -> NodeFacts:
         name=platform.node() or "localhost",
         address=_address(),
         cgroups=cgroups(Path("/proc/self/mountinfo").read_text(encoding="utf-8")),
-        lsms=tuple(filter(None, _read("/sys/kernel/security/lsm").strip().split(","))),
+        lsms=_security_modules(),
         can_lower_oom_score=has_capability(_read("/proc/self/status"), _CAP_SYS_RESOURCE),
         user_namespaces=int(_read("/proc/sys/user/max_user_namespaces") or 0) > 0,
         seccomp=Path("/proc/sys/kernel/seccomp/actions_avail").exists(),
@@ -44,6 +44,16 @@ def has_capability(status: str, number: int) -> bool:
         if line.startswith("CapEff:"):
             return bool(int(line.split()[1], 16) >> number & 1)
     return False
+
+
+def _security_modules() -> tuple[str, ...]:
+    listed = tuple(filter(None, _read("/sys/kernel/security/lsm").strip().split(",")))
+    if listed:
+        return listed
+    # securityfs is not mounted everywhere: ask the two that Pods can name.
+    apparmor = _read("/sys/module/apparmor/parameters/enabled").strip() == "Y"
+    selinux = Path("/sys/fs/selinux/enforce").exists()
+    return tuple(name for name, active in (("apparmor", apparmor), ("selinux", selinux)) if active)
 
 
 def _address() -> str:
