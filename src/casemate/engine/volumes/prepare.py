@@ -73,14 +73,15 @@ def prepare(instance: PodInstance, sources: VolumeSources) -> MountPlan:
     fails (a full disk, say). What was made before the error stays until `teardown`.
     """
     pod = layout.pod_folder(sources.paths, instance.uid)
+    where = f"Pod {instance.namespace}/{instance.name}"
     ready: dict[str, MountedVolume] = {}
-    for volume in pod_spec(instance).volumes:
-        try:
-            pod.mkdir(mode=0o750, parents=True, exist_ok=True)
-            ready[volume.name] = _make(volume, instance, pod, sources)
-        except OSError as error:
+    try:
+        pod.mkdir(mode=0o750, parents=True, exist_ok=True)
+        for volume in pod_spec(instance).volumes:
             where = f"Pod {instance.namespace}/{instance.name}, volume {volume.name}"
-            raise RuntimeFault(f"cannot make the volume: {error.strerror}", where=where) from error
+            ready[volume.name] = _make(volume, instance, pod, sources)
+    except OSError as error:
+        raise RuntimeFault(f"cannot make the Pod's volumes: {error.strerror}", where=where) from error
     return MountPlan(pod, ready)
 
 
