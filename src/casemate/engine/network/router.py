@@ -1,7 +1,7 @@
 """The router of an engine: a network namespace through which all traffic to Service addresses goes.
 
 1. A pair of virtual interfaces links it to the host. The host routes the Service network into it; it routes everything
-   back to the host. No rule of ours stands in the host's own tables.
+   back to the host. No rule of ours stands in the host's own tables; `net.ipv4.ip_forward` is switched on.
 2. `create` makes what is missing and keeps what is there, so that a supervisor that was killed finds its router, its
    rules and its connections again.
 3. `apply` replaces all rules in one transaction; nothing happens when they are the same as before.
@@ -24,7 +24,7 @@ from casemate.engine.network.services import ServiceRules
 from casemate.errors import RuntimeFault
 
 _INNER = "eth0"
-_FORWARD = "/proc/sys/net/ipv4/ip_forward"
+_FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ class Router:
             delete(self.link)
             _build(self.link)
         _address(self.link, self.plan)
+        _forward(self.link)
         self._applied = self._standing = None
 
     def delete(self) -> None:
@@ -125,11 +126,24 @@ def _address(link: Link, plan: NetworkPlan) -> None:
     run(*within, "link", "set", _INNER, "up")
     run(*within, "link", "set", "lo", "up")
     run(*within, "route", "replace", "default", "via", str(plan.host_address))
-    inside(link.path, lambda: Path(_FORWARD).write_text("1"))
-    # Only what arrives from the router; the Pods' own links are CNI's to open.
-    Path(f"/proc/sys/net/ipv4/conf/{link.interface}/forwarding").write_text("1")
     gateway = ("via", str(plan.router_address), "dev", link.interface)
     run("ip", "route", "replace", str(plan.service_network), *gateway)
+
+
+def _forward(link: Link) -> None:
+    """Let the router and the host forward. CNI's ptp would open the host with the first Pod anyway."""
+    try:
+        inside(link.path, _open)
+        _open()
+    except OSError as error:
+        raise RuntimeFault(
+            f"cannot switch forwarding on: {error.strerror}", where=str(_FORWARD), fix="sysctl -w net.ipv4.ip_forward=1"
+        ) from None
+
+
+def _open() -> None:
+    if _FORWARD.read_text().strip() != "1":
+        _FORWARD.write_text("1")
 
 
 def _standing() -> rules.Leftover:
