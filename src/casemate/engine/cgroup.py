@@ -3,7 +3,8 @@
 1. Its name is `/casemate/<engine>/pod<uid>`; containers and sandbox are below it.
 2. It exists, with its limits, before the sandbox does.
 3. cgroup v1 has a tree for each controller, v2 one tree in which each level passes its controllers down.
-4. Removing kills what is left in it: a Pod's processes never outlive the Pod.
+4. Where a tree of v2 is hidden beside those of v1 (hybrid), crun leaves plain files in its place; they go too.
+5. Removing kills what is left in it: a Pod's processes never outlive the Pod.
 
 Source: k8s.io/kubernetes v1.36: pkg/kubelet/cm/pod_container_manager_linux.go.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterable, Iterator
@@ -19,6 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from casemate.engine.translate.resources import CPU_PERIOD, PodCgroup, cpu_weight
+from casemate.engine.volumes import kernel
 from casemate.errors import RuntimeFault
 
 ROOT = Path("/sys/fs/cgroup")
@@ -49,20 +52,19 @@ def remove(path: str, root: Path = ROOT) -> None:
 
     Raises `RuntimeFault` when a process does not end.
     """
-    folders = [top / path.strip("/") for top in _hierarchies(root)]
     deadline = time.monotonic() + _PATIENCE
-    while left := [folder for folder in folders if not _removed(folder)]:
+    while left := [tree for tree in _trees(root) if not _removed(tree, path.strip("/"))]:
         if time.monotonic() > deadline:
-            raise RuntimeFault("processes of the Pod do not end", where=str(left[0]))
+            raise RuntimeFault("processes of the Pod do not end", where=f"{left[0]}{path}")
         time.sleep(0.02)
 
 
 def remove_engine(engine: str, root: Path = ROOT) -> None:
     """Remove the cgroups of an engine without Pods, and casemate's when it was the last."""
     remove(f"/casemate/{engine}", root)
-    for top in _hierarchies(root):
+    for tree in _trees(root):
         with suppress(OSError):
-            (top / "casemate").rmdir()
+            (tree / "casemate").rmdir()
 
 
 def huge_page_sizes(folder: Path = _HUGE_PAGES) -> tuple[str, ...]:
@@ -114,17 +116,21 @@ def _pass_down(folder: Path) -> None:
             _write(folder / "cgroup.subtree_control", f"+{controller}")
 
 
-def _hierarchies(root: Path) -> Iterable[Path]:
+def _trees(root: Path) -> Iterable[Path]:
     """The one tree of v2, or those of v1."""
     if (root / "cgroup.controllers").exists():
         return (root,)
     return tuple(each for each in root.iterdir() if each.is_dir() and not each.is_symlink())
 
 
-def _removed(folder: Path) -> bool:
-    """Whether the folder is gone after killing what runs in it and removing what is empty."""
+def _removed(tree: Path, path: str) -> bool:
+    """Whether the cgroup is gone from a tree after killing what runs in it and removing what is empty."""
+    folder = tree / path
     if not folder.exists():
         return True
+    if not kernel.is_mount_point(tree):
+        shutil.rmtree(folder, ignore_errors=True)
+        return not folder.exists()
     gone = True
     for each in _deepest_first(folder):
         try:
@@ -132,7 +138,7 @@ def _removed(folder: Path) -> bool:
         except FileNotFoundError:
             continue
         except OSError as error:
-            if error.errno != errno.EBUSY:
+            if error.errno not in (errno.EBUSY, errno.ENOTEMPTY):
                 raise
             gone = False
             _kill(each)

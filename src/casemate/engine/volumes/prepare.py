@@ -1,6 +1,7 @@
 """Making a Pod's volumes and taking them away.
 
-1. All volumes are made before the sandbox starts. Making them again changes nothing that a container wrote.
+1. All volumes are made before the sandbox starts, and the folders of logs. Making them again changes nothing that a
+   container wrote.
 2. configMap: files on disk. secret, downwardAPI, projected: files in memory. All are read-only to containers.
 3. persistentVolumeClaim: a local directory that outlives the Pod; the claim must be in the input. A generic ephemeral
    volume is one that goes with the Pod.
@@ -77,6 +78,7 @@ def prepare(instance: PodInstance, sources: VolumeSources) -> MountPlan:
     ready: dict[str, MountedVolume] = {}
     try:
         pod.mkdir(mode=0o750, parents=True, exist_ok=True)
+        _make_log_folders(instance, sources.paths)
         for volume in pod_spec(instance).volumes:
             where = f"Pod {instance.namespace}/{instance.name}, volume {volume.name}"
             ready[volume.name] = _make(volume, instance, pod, sources)
@@ -86,7 +88,7 @@ def prepare(instance: PodInstance, sources: VolumeSources) -> MountPlan:
 
 
 def teardown(paths: EnginePaths, uid: str, socket: Path | None = None) -> None:
-    """Unmount and remove all that `prepare` and `container_mounts` made for the Pod. Nothing there is no error."""
+    """Unmount and remove all that was made for the Pod, with its logs. Nothing there is no error."""
     pod = layout.pod_folder(paths, uid)
     for point in kernel.mount_points(pod):
         kernel.unmount(point)
@@ -94,13 +96,23 @@ def teardown(paths: EnginePaths, uid: str, socket: Path | None = None) -> None:
         raise RuntimeFault(f"still mounted: {left[0]}", where=str(pod), fix="unmount it, then run down again")
     for folder in pod.glob("volumes/kubernetes.io~image/*"):
         images.forget(socket or paths.socket, folder)
-    shutil.rmtree(pod, ignore_errors=not pod.exists())
+    for folder in (pod, *paths.logs.glob(f"*_{uid}")):
+        if folder.exists():
+            shutil.rmtree(folder)
 
 
 def remove_claim(paths: EnginePaths, namespace: str, name: str) -> None:
     """Remove the directory behind a claim with all data. Nothing there is no error."""
     folder = layout.claim_folder(paths, namespace, name)
-    shutil.rmtree(folder, ignore_errors=not folder.exists())
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def _make_log_folders(instance: PodInstance, paths: EnginePaths) -> None:
+    """The engine writes logs, but makes no folder for them."""
+    spec = pod_spec(instance)
+    for container in (*spec.initContainers, *spec.containers):
+        (paths.logs / instance.log_directory / container.name).mkdir(mode=0o755, parents=True, exist_ok=True)
 
 
 def _make(volume: Volume, instance: PodInstance, pod: Path, sources: VolumeSources) -> MountedVolume:
