@@ -21,6 +21,7 @@ import msgspec
 
 from casemate.errors import InputError
 from casemate.images import oci
+from casemate.images.build import Documents
 from casemate.images.files import Files, open_files
 from casemate.images.oci import Config, Descriptor, Index, Manifest
 from casemate.images.reference import Reference, is_digest
@@ -40,8 +41,7 @@ class Image:
     """
 
     digests: tuple[str, ...]
-    manifest: bytes
-    config: bytes
+    documents: Documents
     layers: tuple[tuple[Descriptor, str], ...]
     files: Files
 
@@ -93,7 +93,7 @@ def _from_manifest(files: Files, descriptor: Descriptor, digests: tuple[str, ...
     layers = tuple((layer, _blob_name(layer, files)) for layer in manifest.layers)
     for (layer, name), diff_id in zip(layers, diff_ids, strict=True):
         _verify_layer(files, name, layer, diff_id)
-    return Image(digests, raw, config, layers, files)
+    return Image(digests, Documents(raw, config, descriptor.mediaType), layers, files)
 
 
 def _diff_ids(config: bytes, count: int, where: str) -> tuple[str, ...]:
@@ -259,7 +259,7 @@ def _docker_image(files: Files, image: _DockerImage) -> Image:
     )
     config = Descriptor(mediaType=oci.OCI_CONFIG, digest=_digest("sha256:", raw), size=len(raw))
     manifest = msgspec.json.encode(Manifest(config=config, layers=tuple(layer for layer, _ in layers)))
-    return Image((_digest("sha256:", manifest),), manifest, raw, layers, files)
+    return Image((_digest("sha256:", manifest),), Documents(manifest, raw), layers, files)
 
 
 def _docker_layer(files: Files, name: str, diff_id: str) -> Descriptor:
