@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import recipes
 
 ENGINE = "citest"
 CASEMATE = Path(sys.executable).with_name("casemate")
-IMAGES = ("busybox", "entrypoint", "health")
 
 Casemate = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -41,10 +41,7 @@ def casemate() -> Casemate:
 @pytest.fixture(scope="session")
 def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The corpus' images as OCI layouts, by the name that manifests use."""
-    from images import recipes
-
-    folder = tmp_path_factory.mktemp("images")
-    return {f"casemate.local/{name}:1": recipes.build(name, folder / name) for name in IMAGES}
+    return recipes.images(tmp_path_factory.mktemp("images"))
 
 
 @pytest.fixture(scope="session")

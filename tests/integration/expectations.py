@@ -73,10 +73,12 @@ def manifests() -> list[Path]:
 
 
 def differences(expected: object, actual: object, path: str = "") -> Iterator[str]:
-    """Where `actual` is not what was expected. Dictionaries are compared key by key, `>=N` as a number."""
+    """Where `actual` is not what was expected: dictionaries and lists of named things part by part, `>=N` as a number."""
     if isinstance(expected, dict) and expected and isinstance(actual, dict):
         for key, value in expected.items():
             yield from differences(value, actual.get(key), f"{path}.{key}".lstrip("."))
+    elif isinstance(expected, dict) and isinstance(actual, list):
+        yield from differences(expected, {each["name"]: each for each in actual}, path)
     elif isinstance(expected, str) and expected.startswith(">="):
         if not isinstance(actual, int | float) or actual < float(expected[2:]):
             yield f"{path} is {actual!r}, not {expected}"

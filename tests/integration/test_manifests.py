@@ -36,7 +36,7 @@ def test_the_manifest_runs_as_its_header_says(
 
 
 def options(expected: Expectation) -> list[str]:
-    return [*expected.run] if "--timeout" in expected.run else [*expected.run, "--timeout", "60s"]
+    return [*expected.run] if "--timeout" in expected.run else [*expected.run, "--timeout", "60"]
 
 
 def all_problems(expected: Expectation, code: int, stdout: str, stderr: str, casemate: Casemate) -> Iterator[str]:
