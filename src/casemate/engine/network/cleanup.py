@@ -8,12 +8,10 @@ name in the rules' comments.
 from __future__ import annotations
 
 import json
-import re
 import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 from casemate.engine.network import router
 from casemate.engine.network.cni import address_directory, network_name
@@ -22,17 +20,14 @@ from casemate.engine.network.plan import NetworkPlan
 from casemate.engine.paths import EnginePaths
 from casemate.errors import CasemateError, RuntimeFault
 
-_RESULTS = Path("/var/lib/cni/results")
-
 
 def remove(paths: EnginePaths, plan: NetworkPlan) -> None:
-    """Remove the router, and links, rules and notes of Pods that were not stopped. Call when no Pod runs any more."""
+    """Remove the router, and links, rules and addresses of Pods that were not stopped. No Pod may run any more."""
     router.delete(router.Link.of(paths.name))
     for link in _pod_links(plan):
         with suppress(RuntimeFault):  # it goes with its namespace, maybe just now
             run("ip", "link", "delete", link)
     _remove_masquerade(network_name(paths.name))
-    _remove_results(network_name(paths.name))
     shutil.rmtree(address_directory(paths), ignore_errors=True)
 
 
@@ -54,11 +49,3 @@ def _remove_masquerade(network: str) -> None:
             run("iptables", "-w", "-t", "nat", "-D", *words[1:])
             run("iptables", "-w", "-t", "nat", "-F", chain)
             run("iptables", "-w", "-t", "nat", "-X", chain)
-
-
-def _remove_results(network: str) -> None:
-    # CNI names them network-container-interface; an engine's name may begin with another's.
-    ours = re.compile(re.escape(network) + r"-[0-9a-f]{64}-\w+")
-    for file in _RESULTS.glob(f"{network}-*"):
-        if ours.fullmatch(file.name):
-            file.unlink(missing_ok=True)
