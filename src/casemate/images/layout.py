@@ -50,6 +50,11 @@ class Image:
         """The manifest's digest."""
         return self.digests[-1]
 
+    @property
+    def id(self) -> str:
+        """The image's id: its config's digest."""
+        return _digest("sha256:", self.documents.config)
+
     def open_layers(self) -> Iterator[tuple[Descriptor, BinaryIO]]:
         """Each different layer with a stream that begins at its first byte."""
         for layer, name in {layer.digest: (layer, name) for layer, name in self.layers}.values():

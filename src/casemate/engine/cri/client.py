@@ -228,7 +228,7 @@ class CriClient:
     async def pull_image(
         self, reference: str, auth: pb.AuthConfig | None = None, sandbox_config: pb.PodSandboxConfig | None = None
     ) -> str:
-        """Pull an image from its registry; its id. `casemate.images.pull` explains what can go wrong."""
+        """Pull an image from its registry; its id. `casemate.engine.cri.pull` explains what can go wrong."""
         request = pb.PullImageRequest(image=pb.ImageSpec(image=reference), auth=auth, sandbox_config=sandbox_config)
         return (await self._call(_IMAGE + "PullImage", request, pb.PullImageResponse, None)).image_ref
 
