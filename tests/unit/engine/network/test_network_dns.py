@@ -98,7 +98,9 @@ def test_what_does_not_exist_comes_with_the_soa_that_bounds_its_caching(name: st
 
 def test_a_chain_that_leads_out_is_continued_upstream() -> None:
     outward, inward, asked = ask(f"out.{SVC}"), ask(f"alias.{SVC}"), ask(f"out.{SVC}", "CNAME")
-    assert outward and inward and asked
+    assert outward
+    assert inward
+    assert asked
 
     assert str(continuation(outward, ZONE)) == "www.example.com."
     assert continuation(inward, ZONE) is None
