@@ -9,9 +9,9 @@ from casemate.engine.paths import EnginePaths
 from casemate.engine.supervise.supervisor import Supervisor
 
 
-async def _main(name: str) -> None:
-    await Supervisor(EnginePaths(name)).serve()
+async def _main(name: str) -> int:
+    return 0 if await Supervisor(EnginePaths(name)).serve() else 1
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(sys.argv[1]))
+    sys.exit(asyncio.run(_main(sys.argv[1])))

@@ -47,7 +47,7 @@ async def grpc_health(address: str, port: int, service: str, limit: float) -> bo
     """Whether `grpc.health.v1.Health/Check` answers SERVING within `limit` seconds."""
     request = _health_check_request(service)
     async with grpc.aio.insecure_channel(f"{address}:{port}") as channel:
-        check = channel.unary_unary("/grpc.health.v1.Health/Check")
+        check = channel.unary_unary("/grpc.health.v1.Health/Check", bytes, bytes)
         try:
             answer: bytes = await check(request, timeout=limit)
         except grpc.aio.AioRpcError as error:

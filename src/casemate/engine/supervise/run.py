@@ -13,6 +13,7 @@ from casemate.engine.supervise.jobs import wanted_by_jobs
 from casemate.engine.supervise.pod_runtime import PodRuntime
 from casemate.engine.supervise.pod_status import Boundaries
 from casemate.engine.supervise.run_record import PodRecord, RunFolder
+from casemate.engine.supervise.tasks import Tasks
 from casemate.engine.supervise.worker import PodWorker
 from casemate.model.handler import Handler
 from casemate.model.status import RunStatus
@@ -40,7 +41,7 @@ class Run:
         self._wake = asyncio.Event()
         self._settled = False
         self._failed: tuple[str, ...] = ()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
 
     @property
     def status(self) -> RunStatus:
@@ -128,9 +129,7 @@ class Run:
         instance = record.instance
         worker = PodWorker(self._runtime, record, self.folder, self._boundaries_of(instance), self._pod_changed)
         self.workers[instance.uid] = worker
-        task = asyncio.create_task(worker.run(), name=f"{instance.namespace}/{instance.name}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.start(worker.run(), f"Pod {instance.namespace}/{instance.name}")
 
     def _boundaries_of(self, instance: PodInstance) -> Boundaries:
         """What the class's name promises (no class promises nothing of its own), and what was found for its handler."""

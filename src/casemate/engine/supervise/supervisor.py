@@ -29,6 +29,7 @@ from casemate.engine.supervise.pod_runtime import ENGINE_LABEL, PodRuntime
 from casemate.engine.supervise.run import Run
 from casemate.engine.supervise.run_record import RunFolder, run_names
 from casemate.engine.supervise.server import Server
+from casemate.engine.supervise.tasks import Tasks
 from casemate.errors import CasemateError, InputError
 
 QUICK = 0.1
@@ -46,27 +47,35 @@ class Supervisor:
         self._handlers = handlers.load(paths)
         self._client = CriClient(self.settings.cri_socket)
         self._fabric = Fabric(paths, self.settings)
-        self._runtime = PodRuntime(paths, self.settings, node.gather(), self._client)
+        self._runtime = PodRuntime(paths, self.settings, node.gather(), self._client, self._service_variables)
         self._server = Server(self)
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
+        self._failed = False
         self._seen: Mapping[str, frozenset[tuple[str, int]]] = {}
 
-    async def serve(self) -> None:
-        """Run until SIGTERM or SIGINT."""
+    async def serve(self) -> bool:
+        """Run until SIGTERM or SIGINT. Returns False when it had to give up, and wants to be started again."""
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._give_up)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         await self._fabric.start()
         for name in run_names(self.paths.runs):
             self.keep(name)
         async with self._client, self._server.listening(self.paths.supervisor_socket):
-            background = [asyncio.create_task(self._relist()), asyncio.create_task(self._publish())]
+            self._tasks.start(self._relist(), "relist")
+            self._tasks.start(self._publish(), "publish")
             await self._stopping.wait()
-            for task in (*background, *self._tasks):
-                task.cancel()
+            self._tasks.cancel()
         await self._fabric.stop()
+        return not self._failed
+
+    def _give_up(self, loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        loop.default_exception_handler(context)
+        self._failed = True
+        self._stopping.set()
 
     def keep(self, name: str) -> Run:
         """Keep the run of that name; the one already kept, if it is. Raises `InputError` when there is none on disk."""
@@ -75,19 +84,20 @@ class Supervisor:
         if name not in run_names(self.paths.runs):
             raise InputError(f"there is no run called {name!r}", fix="casemate ps")
         run = Run(RunFolder(self.paths.runs, name), self._runtime, self._catalogue, self._handlers, self._changed.set)
+        self._fabric.allocate(services_of([*self.runs.values(), run]))
         self.runs[name] = run
-        task = asyncio.create_task(self._keep(run), name=f"run {name}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.start(self._keep(run), f"run {name}")
         return run
 
     async def _keep(self, run: Run) -> None:
         await run.keep()
         await self._update_fabric(without=run)
-        self._runtime.forget_run(run.record)
         run.folder.delete()
         del self.runs[run.record.name]
         self._changed.set()
+
+    def _service_variables(self, namespace: str) -> Mapping[str, str]:
+        return self._fabric.environment(services_of(self.runs.values()), namespace)
 
     async def _publish(self) -> None:
         """Hand every change to the network and to the clients that watch."""
@@ -100,7 +110,8 @@ class Supervisor:
     async def _update_fabric(self, without: Run | None = None) -> None:
         runs = [run for run in self.runs.values() if run is not without]
         try:
-            await self._fabric.update(services_of(runs), pod_states(runs))
+            for problem in await self._fabric.update(services_of(runs), pod_states(runs)):
+                self._server.log(problem)
         except CasemateError as error:
             self._server.log(str(error))
 

@@ -70,6 +70,11 @@ class PodWorker:
         assert self.instance.pod.spec is not None
         return self.instance.pod.spec
 
+    @property
+    def serving(self) -> bool:
+        """Whether Services may send it requests."""
+        return self.status.ready and not self._removing and not self._ending
+
     def wake(self) -> None:
         """Something may have changed: look again now."""
         self._wake.set()
@@ -141,7 +146,9 @@ class PodWorker:
             case StartContainer():
                 await self._start(action, observed)
             case StopContainer():
-                await self._runtime.stop(self.instance, action.container, action.id, self._grace(action.grace))
+                await self._runtime.stop(
+                    self.instance, action.container, action.id, observed.sandbox, self._grace(action.grace)
+                )
             case Finish():
                 await self._finish(action, observed)
 
@@ -153,7 +160,7 @@ class PodWorker:
         started = await self._runtime.start(self.instance, action.container, sandbox, action.attempt)
         hook = action.container.lifecycle and action.container.lifecycle.postStart
         if hook:
-            wrong = await self._runtime.hook(self.instance, action.container, started, hook)
+            wrong = await self._runtime.hook(self.instance, action.container, started, sandbox, hook)
             if wrong:
                 self._memory.condemned[started] = Condemned(f"FailedPostStartHook: {wrong}")
         for old in observed.named(action.container.name):
@@ -182,15 +189,16 @@ class PodWorker:
         """Main and init containers at once, then sidecars in reverse order, all within the Pod's grace (KEP-753)."""
         self._cancel_probes(set())
         deadline = time.monotonic() + self._grace(None)
-        running = self._running(observed)
-        await asyncio.gather(
-            *(self._stop(c, o, deadline) for c, o in running if role_of(self.spec, c) is not Role.SIDECAR)
-        )
-        for container, seen in reversed([pair for pair in running if role_of(self.spec, pair[0]) is Role.SIDECAR]):
-            await self._stop(container, seen, deadline)
 
-    async def _stop(self, container: Container, seen: ObservedContainer, deadline: float) -> None:
-        await self._runtime.stop(self.instance, container, seen.id, max(0, round(deadline - time.monotonic())))
+        async def stop(container: Container, seen: ObservedContainer) -> None:
+            left = max(0, round(deadline - time.monotonic()))
+            await self._runtime.stop(self.instance, container, seen.id, observed.sandbox, left)
+
+        running = self._running(observed)
+        sidecars = [pair for pair in running if role_of(self.spec, pair[0]) is Role.SIDECAR]
+        await asyncio.gather(*(stop(*pair) for pair in running if pair not in sidecars))
+        for pair in sorted(sidecars, key=lambda pair: self.spec.initContainers.index(pair[0]), reverse=True):
+            await stop(*pair)
 
     def _running(self, observed: ObservedPod) -> list[tuple[Container, ObservedContainer]]:
         known = {each.name: each for each in (*self.spec.initContainers, *self.spec.containers)}

@@ -1,0 +1,135 @@
+"""`casemate run`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from casemate.cli.options import EngineName, Output
+from casemate.cli.progress import Progress
+from casemate.engine import lifecycle, preflight
+from casemate.engine.paths import DEFAULT_ENGINE, EnginePaths
+from casemate.engine.submit import accept, run_name
+from casemate.engine.supervise.client import SupervisorClient
+from casemate.engine.supervise.progress import Goal, exit_code, reached
+from casemate.errors import IncompleteError, InputError, RuntimeFault
+from casemate.model.status import RunStatus
+from casemate.report.pods import print_table, runs_json
+from casemate.report.support import notes_json, print_notes
+from casemate.sources.files import load
+
+
+def run(
+    *,
+    file: Annotated[list[str], Parameter(name=["--file", "-f"], negative=())],
+    name: str | None = None,
+    image: Annotated[list[str], Parameter(negative=())] = [],  # noqa: B006 - cyclopts copies it
+    wait: Literal["ready", "completed"] = "ready",
+    detach: Annotated[bool, Parameter(name=["--detach", "-d"], negative=())] = False,
+    timeout: float | None = None,
+    now: Annotated[bool, Parameter(negative=())] = False,
+    explain: Annotated[bool, Parameter(negative=())] = False,
+    allow_degraded: Annotated[bool, Parameter(negative=())] = False,
+    output: Output = "table",
+    engine: EngineName = DEFAULT_ENGINE,
+) -> int:
+    """Run Kubernetes manifests on this machine, each Pod behind the boundary that its class asks for.
+
+    The Pods are kept by a supervisor until `casemate down`. What cannot be honoured is refused before anything starts.
+
+    Parameters
+    ----------
+    file
+        A manifest, a folder of manifests, or - for standard input; may be given several times.
+    name
+        What to call the run; else the first file's or folder's name.
+    image
+        NAME=PATH: take the image NAME from an OCI layout (folder or tar) or a docker-archive; repeatable.
+    wait
+        ready: until every Pod is ready or has succeeded. completed: until every Pod has ended.
+    detach
+        Do not wait at all.
+    timeout
+        Wait at most so many seconds (exit code 4); the Pods stay.
+    now
+        Run CronJobs once, at once.
+    explain
+        Only say which fields would be honoured, approximated or refused.
+    allow_degraded
+        Run although fields are refused; says what is lost.
+    """
+    documents = load(file, sys.stdin.buffer)
+    paths = EnginePaths(engine)
+    settings = lifecycle.ensure_started(paths)
+    flight = preflight.check(documents, name or run_name(file), paths, settings, now=now)
+    if explain:
+        print(notes_json(flight.notes)) if output == "json" else print_notes(flight.notes)
+        return 0
+    _refuse(flight, allow_degraded=allow_degraded)
+    progress = Progress()
+    images = preflight.fetch_images(flight, _given(image), paths, settings, progress.say)
+    accept(flight.plan, images, paths)
+    return _follow(flight.plan.name, Goal(wait), paths, progress, output, timeout, detach=detach)
+
+
+def _given(images: list[str]) -> dict[str, str]:
+    given = {}
+    for each in images:
+        reference, separator, path = each.partition("=")
+        if not separator or not reference or not path:
+            raise InputError(f"{each!r} is not NAME=PATH", where="--image", fix="--image shop/web:1=build/web")
+        given[reference] = path
+    return given
+
+
+def _refuse(flight: preflight.Flight, *, allow_degraded: bool) -> None:
+    for line in preflight.refused(flight, allow_degraded=allow_degraded):
+        print(f"casemate: degraded: {line}", file=sys.stderr)
+
+
+def _follow(
+    name: str, goal: Goal, paths: EnginePaths, progress: Progress, output: str, timeout: float | None, *, detach: bool
+) -> int:
+    client = SupervisorClient(paths)
+    status: RunStatus | None = None
+    code = 4
+    try:
+        with progress:
+            for status in _until(client.keep(name, timeout), goal, detach=detach):
+                progress.show(status)
+            code = 0 if detach else exit_code(goal, status) if status else 1
+    except IncompleteError as error:
+        print(f"casemate: {error}; the Pods stay: casemate ps {name}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print(f"\ncasemate: interrupted, taking {name} down", file=sys.stderr)
+        for _ in client.down(name):
+            pass
+        raise
+    if status is None:
+        return code
+    if output == "json":
+        print(runs_json([status]))
+    else:
+        print_table([status])
+    if status.error:
+        raise RuntimeFault(f"the run could not start and was rolled back: {status.error}", where=name)
+    return code
+
+
+def _until(stream: Iterator[RunStatus], goal: Goal, *, detach: bool) -> Iterator[RunStatus]:
+    last: RunStatus | None = None
+    for status in stream:
+        # A rolled-back run is shown as it was before its Pods went.
+        last = status if status.pods or last is None else _with_outcome(last, status)
+        yield last
+        if detach or reached(goal, last):
+            return
+
+
+def _with_outcome(last: RunStatus, status: RunStatus) -> RunStatus:
+    import msgspec
+
+    return msgspec.structs.replace(last, error=status.error, removed=status.removed)
