@@ -7,7 +7,8 @@ Rules:
    unmounted, the kernel drops every mount that the engine ever made.
 3. Programs that keep state at fixed places (shims in /run/containerd, CNI in /var/lib/cni) see the engine's folders
    there, so that engines and the machine's own containerd never meet.
-4. On hosts with hybrid cgroups `/sys/fs/cgroup/unified` is hidden inside, because crun and others refuse such hosts.
+4. Inside, the namespace's file is not mounted; who is inside knows it by the identity that was noted when it was made.
+5. On hosts with hybrid cgroups `/sys/fs/cgroup/unified` is hidden inside, because crun and others refuse such hosts.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from casemate.errors import RuntimeFault
 
 _FIXED_PLACES = {"shims": Path("/run/containerd"), "cni-results": Path("/var/lib/cni")}
 """Our folder in the engine's state, and the fixed place where it is seen."""
+
+_OWN = Path("/proc/self/ns/mnt")
 
 
 def create(paths: EnginePaths) -> None:
@@ -36,6 +39,7 @@ def create(paths: EnginePaths) -> None:
         _run("mount", "--make-private", str(holder))
     paths.mount_namespace.touch()
     _run("unshare", f"--mount={paths.mount_namespace}", "--propagation", "slave", "--", "sh", "-ec", _prepare(paths))
+    _note(paths).write_text(repr(_identity(paths.mount_namespace)), encoding="ascii")
 
 
 def delete(paths: EnginePaths) -> None:
@@ -44,31 +48,43 @@ def delete(paths: EnginePaths) -> None:
         while _is_mount_point(place):
             _run("umount", "--lazy", str(place))
     paths.mount_namespace.unlink(missing_ok=True)
+    _note(paths).unlink(missing_ok=True)
 
 
 def exists(paths: EnginePaths) -> bool:
     """Whether the namespace is there."""
-    return _identity(paths.mount_namespace) is not None and _is_mount_point(paths.mount_namespace)
+    return _engine(paths) is not None
 
 
 def command(paths: EnginePaths, *arguments: str) -> list[str]:
-    """The command line that runs `arguments` inside the namespace."""
+    """The command line that runs `arguments` inside the namespace, from inside or outside."""
+    if _identity(_OWN) == _engine(paths):
+        return [*arguments]
     return ["nsenter", f"--mount={paths.mount_namespace}", "--", *arguments]
 
 
 def members(paths: EnginePaths) -> tuple[int, ...]:
     """Process ids inside the namespace: containerd, shims, supervisor. Containers have namespaces of their own."""
-    engine = _identity(paths.mount_namespace)
-    if engine is None:
-        return ()
     pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
-    return tuple(pid for pid in pids if _identity(Path(f"/proc/{pid}/ns/mnt")) == engine)
+    return tuple(pid for pid in pids if contains(paths, pid))
 
 
 def contains(paths: EnginePaths, pid: int) -> bool:
     """Whether a live process of that id is inside (so a reused id is told from the process that we started)."""
     inside = _identity(Path(f"/proc/{pid}/ns/mnt"))
-    return inside is not None and inside == _identity(paths.mount_namespace)
+    return inside is not None and inside == _engine(paths)
+
+
+def _engine(paths: EnginePaths) -> tuple[int, int] | None:
+    if _is_mount_point(paths.mount_namespace):
+        return _identity(paths.mount_namespace)
+    own = _identity(_OWN)
+    noted = _note(paths).read_text(encoding="ascii") if _note(paths).exists() else ""
+    return own if repr(own) == noted else None
+
+
+def _note(paths: EnginePaths) -> Path:
+    return paths.state / "ns.id"
 
 
 def _prepare(paths: EnginePaths) -> str:
