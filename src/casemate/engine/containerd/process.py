@@ -32,7 +32,15 @@ START_LIMIT = 60.0
 """Seconds that containerd may take until CRI answers."""
 
 STOP_LIMIT = 15.0
-_SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+_SYSTEM_PATH = (
+    "/usr/local/sbin",
+    "/usr/local/bin",
+    "/usr/sbin",
+    "/usr/bin",
+    "/sbin",
+    "/bin",
+    "/usr/local/go/bin",
+)
 
 
 def config_file(paths: EnginePaths) -> Path:
