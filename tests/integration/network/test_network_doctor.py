@@ -32,6 +32,10 @@ BLOCKED = {
         "nft add rule inet wall fw counter reject",
         "the host's firewall drops forwarded packets",
     ),
+    "another network overlaps": (
+        f"ip link add other type dummy && ip link set other up && ip route add {PLAN.pod_network[256]}/24 dev other",
+        "another network of this host overlaps",
+    ),
     "something else drops": (f"ip rule add to {PLAN.router_network} blackhole priority 1", "do not reach"),
 }
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 import subprocess
 import time
 
@@ -105,3 +106,20 @@ def test_a_pods_own_address_is_seen_by_other_pods_and_masked_towards_the_world(
     assert one.ask(two.ip, 8080) == f"two {one.ip}"
     rules = subprocess.run(["iptables-save", "-t", "nat"], capture_output=True, text=True).stdout
     assert f"-d {fabric.plan.cluster_network} " in rules
+
+
+def test_a_udp_client_that_goes_on_from_one_port_is_led_to_the_new_endpoint(
+    fabric: Fabric, loop: Loop, pods: tuple[Attached, ...]
+) -> None:
+    datagrams = service(ports=(ServicePort(port=80, targetPort=8080, protocol="UDP"),))
+    loop(fabric.update([datagrams], [pods[0].state()]))
+    with socket.socket(type=socket.SOCK_DGRAM) as client:
+        client.settimeout(3)
+        client.connect((fabric.cluster_ip(KEY), 80))
+        seen = []
+        for pod in (pods[0], pods[1], pods[1]):
+            loop(fabric.update([datagrams], [pod.state()]))
+            client.send(b"?")
+            seen.append(client.recv(100).split()[0].decode())
+
+    assert seen == ["one", "two", "two"]

@@ -4,7 +4,9 @@
    router.
 2. Only when that fails are causes looked for: `net.ipv4.ip_forward`, and chains of nftables (thereby of iptables-nft)
    and of iptables-legacy on the way of forwarded packets that drop or reject by policy or by a rule for everything.
-3. When no cause is found, that is said too, with what was tried.
+3. Networks of the host that came after the engine chose its own and now overlap it are a fault, whether or not traffic
+   passes: some of it goes astray.
+4. When no cause is found, that is said too, with what was tried.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import TypeAlias
 
@@ -41,17 +44,24 @@ class Finding:
 
 @dataclass(frozen=True)
 class HostState:
-    """What decides on this host whether packets are forwarded. `dropping` are chains that let nothing else pass."""
+    """What decides on this host whether packets arrive.
 
-    ip_forward: bool
-    dropping: tuple[str, ...]
+    `dropping` are chains that let nothing else pass; `overlapping` are routes of others into the engine's addresses.
+    """
+
+    ip_forward: bool = True
+    dropping: tuple[str, ...] = ()
+    overlapping: tuple[str, ...] = ()
 
 
 def examine(plan: NetworkPlan, engine: str) -> tuple[Finding, ...]:
     """What keeps Pods of `engine` from its Services; empty when traffic passes. The router must exist. Needs root."""
+    link = Link.of(engine)
+    overlapping = tuple(_overlapping(plan, link))
     if _passes(plan, engine):
-        return ()
-    return diagnose(host_state(), plan, Link.of(engine))
+        return tuple(_causes(HostState(overlapping=overlapping), plan))
+    state = HostState(_FORWARD.read_text().strip() == "1", (*_nft_drops(), *_legacy_drops()), overlapping)
+    return diagnose(state, plan, link)
 
 
 def diagnose(state: HostState, plan: NetworkPlan, link: Link) -> tuple[Finding, ...]:
@@ -65,11 +75,6 @@ def diagnose(state: HostState, plan: NetworkPlan, link: Link) -> tuple[Finding, 
     return found or (unknown,)
 
 
-def host_state() -> HostState:
-    """The state of this host."""
-    return HostState(_FORWARD.read_text().strip() == "1", (*_nft_drops(), *_legacy_drops()))
-
-
 def _causes(state: HostState, plan: NetworkPlan) -> Iterator[Finding]:
     if not state.ip_forward:
         yield Finding("the host does not forward packets", "net.ipv4.ip_forward = 0", "sysctl -w net.ipv4.ip_forward=1")
@@ -80,12 +85,27 @@ def _causes(state: HostState, plan: NetworkPlan) -> Iterator[Finding]:
             f"accept {plan.cluster_network} there, such as: {_accept(chain, plan)}",
         )
 
+    for route in state.overlapping:
+        yield Finding(
+            f"another network of this host overlaps the engine's {plan.cluster_network}",
+            f"route {route}",
+            "remove that route, or stop the engine, remove its engine.json, and start it again",
+        )
+
 
 def _accept(chain: str, plan: NetworkPlan) -> str:
     tool, *place = chain.split()
     if place == ["filter", "FORWARD"]:
         return " && ".join(f"{tool} -I FORWARD {side} {plan.cluster_network} -j ACCEPT" for side in ("-s", "-d"))
     return f"nft insert rule {' '.join(place)} ip saddr {plan.cluster_network} accept"
+
+
+def _overlapping(plan: NetworkPlan, link: Link) -> Iterator[str]:
+    for route in json.loads(run("ip", "-j", "-4", "route", "show")):
+        device = str(route.get("dev", ""))
+        ours = device == link.interface or device.startswith("veth")
+        if route["dst"] != "default" and not ours and IPv4Network(route["dst"]).overlaps(plan.cluster_network):
+            yield f"{route['dst']} dev {device}"
 
 
 def _nft_drops() -> Iterator[str]:

@@ -15,6 +15,7 @@ import msgspec
 from casemate.engine.network import hostports, links, zone
 from casemate.engine.network.addresses import PortKey, cluster_ips, node_ports
 from casemate.engine.network.dnsserver import DnsServer
+from casemate.engine.network.doctor import Finding, examine
 from casemate.engine.network.plan import NetworkPlan
 from casemate.engine.network.relay import Relays
 from casemate.engine.network.router import Router
@@ -36,6 +37,7 @@ class Fabric:
 
     def __init__(self, paths: EnginePaths, settings: EngineSettings) -> None:
         self.plan = NetworkPlan.of(settings)
+        self._engine = paths.name
         self._file = paths.root / "network.json"
         self._held = _read(self._file)
         self._router = Router(self.plan, paths.name)
@@ -75,6 +77,10 @@ class Fabric:
         """Close the sockets. The router and its rules stay for the next supervisor (see `cleanup`)."""
         await self._relays.close()
         await self._dns.stop()
+
+    async def examine(self) -> tuple[Finding, ...]:
+        """What on this host keeps Pods from their Services; empty when traffic passes. Call after `start`."""
+        return await asyncio.to_thread(examine, self.plan, self._engine)
 
     def cluster_ip(self, key: ServiceKey) -> str:
         """The address of a Service; empty when it has none."""

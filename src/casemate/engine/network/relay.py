@@ -4,6 +4,7 @@
    the target that they began with.
 2. A port that cannot be had is reported, not raised: the others are served. It is tried again at the next `apply`.
 3. A half-closed connection stays half-open. A UDP client keeps its way back for a minute after its last datagram.
+   Clients of one port past 1024 are turned away.
 4. The server sees the host's address, not the client's.
 """
 
@@ -21,6 +22,7 @@ _CHUNK = 65536
 _CONNECT_SECONDS = 10.0
 _UDP_SECONDS = 60.0
 _UDP_CLIENTS = 1024
+_TCP_CLIENTS = 1024
 _Address = tuple[str, int]
 
 
@@ -92,7 +94,9 @@ class TcpRelay:
 
     async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        assert task is not None
+        if task is None or len(self._tasks) >= _TCP_CLIENTS:
+            writer.transport.abort()
+            return
         self._tasks.add(task)
         try:
             with suppress(OSError, TimeoutError):

@@ -4,7 +4,8 @@
    back to the host. No rule of ours stands in the host's own tables; `net.ipv4.ip_forward` is switched on.
 2. `create` makes what is missing and keeps what is there, so that a supervisor that was killed finds its router, its
    rules and its connections again.
-3. `apply` replaces all rules in one transaction; nothing happens when they are the same as before.
+3. `apply` replaces all rules in one transaction; nothing happens when they are the same as before. TCP connections that
+   are open go on, UDP conversations with endpoints that are gone begin anew.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
 from casemate.engine.network import rules
 from casemate.engine.network.command import run, succeeds
+from casemate.engine.network.conntrack import Flow, forget_udp
 from casemate.engine.network.namespace import inside, named
 from casemate.engine.network.plan import NetworkPlan
 from casemate.engine.network.services import ServiceRules
@@ -69,7 +72,7 @@ class Router:
         self._applied = self._standing = None
 
     def apply(self, services: Iterable[ServiceRules]) -> bool:
-        """Route exactly `services`; True when something changed. Open connections go on."""
+        """Route exactly `services`; True when something changed."""
         wanted = tuple(each for each in services if each.cluster_ip)
         if wanted == self._applied:
             return False
@@ -82,6 +85,7 @@ class Router:
         except RuntimeFault:
             self._standing = None  # somebody else changed the table: look again next time
             raise
+        inside(self.link.path, partial(_forget_udp, wanted))
         self._applied, self._standing = wanted, change.after
         return True
 
@@ -144,6 +148,20 @@ def _forward(link: Link) -> None:
 def _open() -> None:
     if _FORWARD.read_text().strip() != "1":
         _FORWARD.write_text("1")
+
+
+def _forget_udp(services: Iterable[ServiceRules]) -> None:
+    addresses: set[str] = set()
+    living: set[Flow] = set()
+    for service in services:
+        for port in service.ports:
+            if port.protocol == "UDP":
+                addresses.add(service.cluster_ip)
+                flows = (Flow(service.cluster_ip, port.port, each.backend.ip, each.port) for each in port.endpoints)
+                living.update(flows)
+    if addresses:
+        with suppress(OSError):  # a kernel without ctnetlink: entries end when their clients pause
+            forget_udp(addresses, living)
 
 
 def _standing() -> rules.Leftover:
