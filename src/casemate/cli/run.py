@@ -11,14 +11,15 @@ from cyclopts import Parameter
 from casemate.cli.options import EngineName, Output
 from casemate.cli.progress import Progress
 from casemate.engine import lifecycle, preflight
+from casemate.engine.containerd.config import registries_folder
 from casemate.engine.paths import DEFAULT_ENGINE, EnginePaths
 from casemate.engine.submit import accept, run_name
 from casemate.engine.supervise.client import SupervisorClient
 from casemate.engine.supervise.progress import Goal, exit_code, reached
 from casemate.errors import IncompleteError, InputError, RuntimeFault
+from casemate.images.registries import name_as_plain
 from casemate.model.status import RunStatus
 from casemate.report.pods import print_table, runs_json
-from casemate.report.support import notes_json, print_notes
 from casemate.sources.files import load
 
 
@@ -27,6 +28,7 @@ def run(
     file: Annotated[list[str], Parameter(name=["--file", "-f"], negative=())],
     name: str | None = None,
     image: Annotated[list[str], Parameter(negative=())] = [],  # noqa: B006 - cyclopts copies it
+    plain_http: Annotated[list[str], Parameter(negative=())] = [],  # noqa: B006
     wait: Literal["ready", "completed"] = "ready",
     detach: Annotated[bool, Parameter(name=["--detach", "-d"], negative=())] = False,
     timeout: float | None = None,
@@ -48,6 +50,8 @@ def run(
         What to call the run; else the first file's or folder's name.
     image
         NAME=PATH: take the image NAME from an OCI layout (folder or tar) or a docker-archive; repeatable.
+    plain_http
+        REGISTRY: pull its images over plain HTTP, without TLS; repeatable.
     wait
         ready: until every Pod is ready or has succeeded. completed: until every Pod has ended.
     detach
@@ -63,16 +67,14 @@ def run(
     """
     documents = load(file, sys.stdin.buffer)
     paths = EnginePaths(engine)
-    settings = lifecycle.ensure_started(paths)
-    flight = preflight.check(documents, name or run_name(file), paths, settings, now=now)
-    if explain:
-        print(notes_json(flight.notes)) if output == "json" else print_notes(flight.notes)
-        return 0
-    _refuse(flight, allow_degraded=allow_degraded)
+    settings = lifecycle.start(paths)
+    plan = preflight.check(documents, name or run_name(file), paths, settings, now=now)
+    for registry in plain_http:
+        name_as_plain(registries_folder(paths), registry)
     progress = Progress()
-    images = preflight.fetch_images(flight, _given(image), paths, settings, progress.say)
-    accept(flight.plan, images, paths)
-    return _follow(flight.plan.name, Goal(wait), paths, progress, output, timeout, detach=detach)
+    images = preflight.fetch_images(plan.inventory, _given(image), settings, progress.say)
+    accept(plan, images, paths)
+    return _follow(plan.name, Goal(wait), paths, progress, output, timeout, detach=detach)
 
 
 def _given(images: list[str]) -> dict[str, str]:
@@ -83,11 +85,6 @@ def _given(images: list[str]) -> dict[str, str]:
             raise InputError(f"{each!r} is not NAME=PATH", where="--image", fix="--image shop/web:1=build/web")
         given[reference] = path
     return given
-
-
-def _refuse(flight: preflight.Flight, *, allow_degraded: bool) -> None:
-    for line in preflight.refused(flight, allow_degraded=allow_degraded):
-        print(f"casemate: degraded: {line}", file=sys.stderr)
 
 
 def _follow(

@@ -34,6 +34,7 @@ KubeObject: TypeAlias = (
     Workload | ConfigMap | Secret | PersistentVolumeClaim | Service | ServiceAccount | Namespace | RuntimeClass
 )
 
+_Set: TypeAlias = Deployment | ReplicaSet | StatefulSet | DaemonSet
 _Named = TypeVar("_Named", ConfigMap, Secret, PersistentVolumeClaim, ServiceAccount)
 
 
@@ -74,15 +75,16 @@ class Inventory(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def pod_templates(self) -> Iterator[PodTemplate]:
         """Every Pod template of the inventory, in the order of its kinds."""
-        for workload in (*self.pods, *self.deployments, *self.replica_sets, *self.stateful_sets, *self.daemon_sets):
-            yield _template(
-                workload, workload if isinstance(workload, Pod) else workload.spec and workload.spec.template
-            )
+        for pod in self.pods:
+            yield _template(pod, pod, "spec")
+        sets: tuple[_Set, ...] = (*self.deployments, *self.replica_sets, *self.stateful_sets, *self.daemon_sets)
+        for workload in sets:
+            yield _template(workload, workload.spec.template if workload.spec else None)
         for job in self.jobs:
-            yield _template(job, job.spec and job.spec.template)
+            yield _template(job, job.spec.template if job.spec else None)
         for cron in self.cron_jobs:
-            job_spec = cron.spec and cron.spec.jobTemplate.spec
-            yield _template(cron, job_spec and job_spec.template, "spec.jobTemplate.spec.template.spec")
+            made = cron.spec.jobTemplate.spec if cron.spec else None
+            yield _template(cron, made.template if made else None, "spec.jobTemplate.spec.template.spec")
 
     def config_map(self, namespace: str, name: str) -> ConfigMap | None:
         """The ConfigMap of that name, or None."""
@@ -116,7 +118,7 @@ def _template(
         kind=type(workload).__name__,
         namespace=meta.namespace or "default",
         name=meta.name or "",
-        path="spec" if isinstance(workload, Pod) else path,
+        path=path,
         metadata=holder.metadata or ObjectMeta(),
         spec=holder.spec,
     )
