@@ -10,8 +10,8 @@ import msgspec
 class Verdict(StrEnum):
     """What becomes of a field.
 
-    `honoured`: as a kubelet on Linux would. `approximated`: with a difference that the note states. `refused`: cannot be
-    done here. `ignored`: has no meaning on one machine without a cluster; nothing of the Pod's behaviour is lost.
+    `honoured`: as a kubelet on Linux would. `approximated`: with a difference that the note states. `refused`: cannot
+    be done here. `ignored`: has no meaning on one machine without a cluster; nothing of the Pod's behaviour is lost.
     """
 
     HONOURED = "honoured"
@@ -23,8 +23,8 @@ class Verdict(StrEnum):
 class FieldNote(msgspec.Struct, frozen=True, kw_only=True):
     """The verdict on one field of a Pod's specification.
 
-    `path` begins in the specification: `containers[0].securityContext.privileged`. `value` is what was written, shortened.
-    `security` marks fields by which a Pod is kept apart.
+    `path` begins in the specification: `containers[0].securityContext.privileged`. `value` is what was written,
+    shortened. `security` marks fields without which the Pod would run, but be kept apart less.
     """
 
     path: str

@@ -1,0 +1,66 @@
+"""What becomes of the fields of Pods, as a table and as JSON (`casemate run --explain`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from casemate.model.support import FieldNote, PodNotes, Verdict
+
+API_VERSION = "casemate.dev/v1alpha1"
+
+_ORDER = (Verdict.REFUSED, Verdict.APPROXIMATED, Verdict.IGNORED, Verdict.HONOURED)
+_SHAPES = {Verdict.REFUSED: "✗", Verdict.APPROXIMATED: "≈", Verdict.IGNORED: "·", Verdict.HONOURED: "✓"}
+_STYLES = {Verdict.REFUSED: "red", Verdict.APPROXIMATED: "yellow", Verdict.IGNORED: "dim", Verdict.HONOURED: ""}
+
+
+def notes_json(pods: Sequence[PodNotes]) -> str:
+    """`kind: Explanation`, one item for each Pod or Pod template."""
+    items = [
+        {
+            "pod": each.pod,
+            "where": each.where,
+            "handler": each.handler,
+            "fields": [msgspec.structs.asdict(note) for note in each.notes],
+        }
+        for each in pods
+    ]
+    document = {"apiVersion": API_VERSION, "kind": "Explanation", "items": items}
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+
+
+def print_notes(pods: Sequence[PodNotes], console: Console | None = None) -> None:
+    """Print a table for each Pod to standard output: what is refused first, what is honoured last."""
+    console = console or Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 240
+    for each in pods:
+        place = f"  {each.where}" if each.where else ""
+        console.print(f"[bold]{escape(each.pod)}[/] under {escape(each.handler)}{escape(place)}")
+        console.print(_table(each.notes))
+        console.print(_summary(each.notes))
+        console.print()
+
+
+def _table(notes: Sequence[FieldNote]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("VERDICT", "FIELD", "VALUE", "NOTE"):
+        table.add_column(column)
+    for note in sorted(notes, key=lambda each: _ORDER.index(each.verdict)):
+        verdict = f"{_SHAPES[note.verdict]} {note.verdict}{' (security)' if _stands_out(note) else ''}"
+        cells = (escape(verdict), escape(note.path), escape(note.value), escape(note.note))
+        table.add_row(*cells, style=_STYLES[note.verdict])
+    return table
+
+
+def _stands_out(note: FieldNote) -> bool:
+    return note.security and note.verdict in (Verdict.REFUSED, Verdict.APPROXIMATED)
+
+
+def _summary(notes: Sequence[FieldNote]) -> str:
+    counts = ((verdict, sum(note.verdict is verdict for note in notes)) for verdict in _ORDER)
+    return ", ".join(f"{count} {verdict}" for verdict, count in counts if count)
