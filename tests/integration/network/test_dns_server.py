@@ -12,7 +12,7 @@ import dns.query
 import dns.rcode
 import dns.rrset
 import pytest
-from conftest import Attached, Loop, service
+from attached_pods import Attached, Loop, service
 
 from casemate.engine.network.dnsserver import DnsServer
 from casemate.engine.network.fabric import Fabric

@@ -10,7 +10,7 @@ import dns.message
 import dns.query
 import msgspec
 import pytest
-from conftest import Attached
+from attached_pods import Attached
 
 from casemate.engine.network.plan import NetworkPlan
 from casemate.engine.paths import EnginePaths

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import socket
 import subprocess
+import time
 
 import pytest
-from conftest import Attached, Loop, service
+from attached_pods import Attached, Loop, service
 
 from casemate.engine.network.fabric import Fabric
 from casemate.model.kube.container import ContainerPort
@@ -91,3 +93,18 @@ def test_a_half_closed_connection_still_gets_its_answer(fabric: Fabric, loop: Lo
     done = subprocess.run(["busybox", "nc", "127.0.0.1", str(port)], input=b"x", capture_output=True, timeout=10)
 
     assert done.stdout.startswith(b"one ")
+
+
+def test_taking_a_port_away_from_an_open_connection_is_no_fault_of_the_loop(
+    fabric: Fabric, loop: Loop, pods: tuple[Attached, ...]
+) -> None:
+    port = free_port()
+    loop(fabric.update([], [hosted(pods[0], port)]))
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.settimeout(3)
+        time.sleep(0.2)
+        loop(fabric.update([], []))
+        with contextlib.suppress(ConnectionResetError):
+            assert client.recv(10) == b""
+
+    assert loop.faults == []

@@ -3,7 +3,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from conftest import Attached, service
+from attached_pods import Attached, service
 
 from casemate.engine.network import cleanup
 from casemate.engine.network.fabric import Fabric

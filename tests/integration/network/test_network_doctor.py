@@ -33,7 +33,8 @@ BLOCKED = {
         "the host's firewall drops forwarded packets",
     ),
     "another network overlaps": (
-        f"ip link add other type dummy && ip link set other up && ip route add {PLAN.pod_network[256]}/24 dev other",
+        "ip link add other type veth peer name other1 && ip link set other1 up && ip link set other up && "
+        f"ip route add {PLAN.pod_network[256]}/24 dev other",
         "another network of this host overlaps",
     ),
     "something else drops": (f"ip rule add to {PLAN.router_network} blackhole priority 1", "do not reach"),

@@ -5,7 +5,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import Attached, Loop, service
+from attached_pods import Attached, Loop, service
 
 from casemate.engine.network.fabric import Fabric
 from casemate.engine.network.services import ServiceKey

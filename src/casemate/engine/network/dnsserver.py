@@ -3,7 +3,8 @@
 1. Names of the engine are answered from the zone at hand; a new zone is one assignment.
 2. Everything else is asked of the name servers that the host itself uses, from the host's own namespace, so that a
    resolver on 127.0.0.53 works too. The first that answers counts; when none does, SERVFAIL.
-3. Whatever arrives is bounded: questions under way, connections, idle time. Malformed packets get FORMERR; packets too
+3. Whatever arrives is a stranger's: what our DNS library stumbles over gives SERVFAIL, never a fault of this process.
+4. Whatever arrives is bounded: questions under way, connections, idle time. Malformed packets get FORMERR; packets too
    short to be answered, and responses, get nothing.
 """
 
@@ -53,7 +54,7 @@ class DnsServer:
         self._transport: asyncio.DatagramTransport | None = None
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._connections = 0
+        self._connections: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Open the sockets. Raises `RuntimeFault` when another server holds the address."""
@@ -68,9 +69,10 @@ class DnsServer:
             self._transport.close()
         if self._server:
             self._server.close()
-        for task in self._tasks:
+        under_way = (*self._tasks, *self._connections)
+        for task in under_way:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*under_way, return_exceptions=True)
 
     def received(self, wire: bytes, reply: Callable[[bytes], None]) -> None:
         """Answer a datagram, at once or when upstream has."""
@@ -95,8 +97,8 @@ class DnsServer:
         return datagrams, stream
 
     def _answer_datagram(self, query: dns.message.Message, reply: Callable[[bytes], None]) -> None:
-        response = answer(query, self.zone)
-        if response is not None and continuation(response, self.zone) is None:
+        response = self._known(query)
+        if response is not None:
             reply(_packed(response, query))
         elif len(self._tasks) >= _UNDER_WAY:
             reply(_packed(failure(query), query))
@@ -108,8 +110,22 @@ class DnsServer:
     async def _answer_later(self, query: dns.message.Message, reply: Callable[[bytes], None]) -> None:
         reply(_packed(await self._complete(query, stream=False), query))
 
+    def _known(self, query: dns.message.Message) -> dns.message.Message | None:
+        """The whole response, if it needs nothing from upstream."""
+        try:
+            response = answer(query, self.zone)
+        except Exception:  # noqa: BLE001 - see rule 3
+            return failure(query)
+        return None if response is None or continuation(response, self.zone) else response
+
     async def _complete(self, query: dns.message.Message, *, stream: bool) -> dns.message.Message:
         """The whole response, with what upstream knows."""
+        try:
+            return await self._look_up(query, stream=stream)
+        except Exception:  # noqa: BLE001 - see rule 3
+            return failure(query)
+
+    async def _look_up(self, query: dns.message.Message, *, stream: bool) -> dns.message.Message:
         response = answer(query, self.zone)
         if response is None:
             return await self._ask(query, stream=stream)
@@ -133,16 +149,18 @@ class DnsServer:
         return failure(query)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._connections >= _CONNECTIONS:
-            writer.close()
+        task = asyncio.current_task()
+        if task is None or len(self._connections) >= _CONNECTIONS:
+            writer.transport.abort()
             return
-        self._connections += 1
+        self._connections.add(task)
         try:
-            with suppress(OSError, asyncio.IncompleteReadError, TimeoutError):
+            # Only stop() cancels; asyncio's streams would report a cancelled handler as a fault of the loop.
+            with suppress(OSError, EOFError, TimeoutError, asyncio.CancelledError):
                 while await self._answer_stream(reader, writer):
                     pass
         finally:
-            self._connections -= 1
+            self._connections.discard(task)
             writer.close()
 
     async def _answer_stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
@@ -151,7 +169,7 @@ class DnsServer:
             query = _parse(await reader.readexactly(length))
             if query is None:
                 return False
-            reply = query if isinstance(query, bytes) else (await self._complete(query, stream=True)).to_wire()
+            reply = query if isinstance(query, bytes) else _wire(await self._complete(query, stream=True), query)
             writer.write(struct.pack("!H", len(reply)) + reply)
             await writer.drain()
         return True
@@ -179,10 +197,17 @@ def _parse(wire: bytes) -> dns.message.Message | bytes | None:
         return None
     try:
         return dns.message.from_wire(wire)
-    except (dns.exception.DNSException, ValueError, struct.error):
+    except Exception:  # noqa: BLE001 - see rule 3
         return wire[:2] + b"\x80\x01" + bytes(8)
 
 
 def _packed(response: dns.message.Message, query: dns.message.Message) -> bytes:
     """The datagram, cut with the TC flag where the client takes no more."""
-    return response.to_wire(max_size=max(query.payload, 512), prefer_truncation=True)
+    return _wire(response, query, max(query.payload, 512))
+
+
+def _wire(response: dns.message.Message, query: dns.message.Message, longest: int = 65535) -> bytes:
+    try:
+        return response.to_wire(max_size=longest, prefer_truncation=True)
+    except Exception:  # noqa: BLE001 - see rule 3
+        return failure(query).to_wire()

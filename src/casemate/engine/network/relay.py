@@ -4,13 +4,14 @@
    the target that they began with.
 2. A port that cannot be had is reported, not raised: the others are served. It is tried again at the next `apply`.
 3. A half-closed connection stays half-open. A UDP client keeps its way back for a minute after its last datagram.
-   Clients of one port past 1024 are turned away.
+   Clients that would take more than half of the files that this process may open are turned away.
 4. The server sees the host's address, not the client's.
 """
 
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 from collections.abc import Iterable
 from contextlib import suppress
@@ -21,15 +22,33 @@ from casemate.engine.network.hostports import Forward, Listen
 _CHUNK = 65536
 _CONNECT_SECONDS = 10.0
 _UDP_SECONDS = 60.0
-_UDP_CLIENTS = 1024
-_TCP_CLIENTS = 1024
 _Address = tuple[str, int]
+
+
+class Quota:
+    """How many clients there may be on all ports together."""
+
+    def __init__(self, limit: int) -> None:
+        self._left = limit
+
+    def take(self) -> bool:
+        """Whether one more may come."""
+        if self._left <= 0:
+            return False
+        self._left -= 1
+        return True
+
+    def give_back(self) -> None:
+        """One has left."""
+        self._left += 1
 
 
 class Relays:
     """Every port of the host that leads to a Pod or Service of one engine."""
 
     def __init__(self) -> None:
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._quota = Quota(files // 4)  # a TCP client takes two files
         self._relays: dict[Listen, TcpRelay | UdpRelay] = {}
 
     async def apply(self, forwards: Iterable[Forward]) -> tuple[str, ...]:
@@ -63,7 +82,7 @@ class Relays:
             return ""
         if listen.protocol not in ("TCP", "UDP"):
             return f"{forward.owner}: {listen}: only TCP and UDP are forwarded"
-        relay = TcpRelay(target) if listen.protocol == "TCP" else UdpRelay(target)
+        relay = TcpRelay(target, self._quota) if listen.protocol == "TCP" else UdpRelay(target, self._quota)
         try:
             await relay.listen(listen)
         except OSError as error:
@@ -75,8 +94,9 @@ class Relays:
 class TcpRelay:
     """One listening port for TCP."""
 
-    def __init__(self, target: _Address) -> None:
+    def __init__(self, target: _Address, quota: Quota) -> None:
         self.target = target
+        self._quota = quota
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -94,15 +114,17 @@ class TcpRelay:
 
     async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        if task is None or len(self._tasks) >= _TCP_CLIENTS:
+        if task is None or not self._quota.take():
             writer.transport.abort()
             return
         self._tasks.add(task)
         try:
-            with suppress(OSError, TimeoutError):
+            # Only close() cancels; asyncio's streams would report a cancelled handler as a fault of the loop.
+            with suppress(OSError, TimeoutError, asyncio.CancelledError):
                 await self._carry(reader, writer)
         finally:
             self._tasks.discard(task)
+            self._quota.give_back()
             writer.transport.abort()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -125,8 +147,9 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 class UdpRelay(asyncio.DatagramProtocol):
     """One listening port for UDP, with a socket of its own per client."""
 
-    def __init__(self, target: _Address) -> None:
+    def __init__(self, target: _Address, quota: Quota) -> None:
         self.target = target
+        self._quota = quota
         self._transport: asyncio.DatagramTransport | None = None
         self._clients: dict[_Address, _UdpClient] = {}
 
@@ -150,7 +173,7 @@ class UdpRelay(asyncio.DatagramProtocol):
         """asyncio's call for each datagram; those of clients past the limit are dropped."""
         client = self._clients.get(addr)
         if client is None:
-            if len(self._clients) >= _UDP_CLIENTS:
+            if not self._quota.take():
                 return
             client = self._clients[addr] = _UdpClient(self, addr)
         client.send(data, self.target)
@@ -162,7 +185,8 @@ class UdpRelay(asyncio.DatagramProtocol):
 
     def forget(self, client: _Address) -> None:
         """Drop the way back to `client`."""
-        self._clients.pop(client, None)
+        if self._clients.pop(client, None):
+            self._quota.give_back()
 
 
 class _UdpClient(asyncio.DatagramProtocol):
