@@ -27,7 +27,7 @@ def raw() -> Iterator[None]:
     descriptor = sys.stdin.fileno()
     before = termios.tcgetattr(descriptor)
     try:
-        tty.setraw(descriptor)
+        tty.setraw(descriptor, termios.TCSADRAIN)  # what was typed ahead is not lost
         yield
     finally:
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
