@@ -17,6 +17,7 @@ const (
 	containerRoot    = "/rootfs"
 	enginePath       = "/casemate-wasm"
 	modulePath       = "/module.json"
+	compiledPath     = "/compiled"
 	wasmPage         = 64 << 10
 )
 
@@ -29,6 +30,7 @@ type module struct {
 	Listen      []int    `json:"listen"`
 	MemoryPages uint32   `json:"memoryPages"`
 	KeepBind    bool     `json:"keepBind"`
+	Compiled    bool     `json:"compiled"`
 }
 
 // spec is the part of an OCI configuration that is read here; what is not is kept as it was.
@@ -82,18 +84,20 @@ func prepare(bundle string) error {
 	if !filepath.IsAbs(known.Root.Path) {
 		known.Root.Path = filepath.Join(bundle, known.Root.Path)
 	}
-	if err := checkEntryPoint(known); err != nil {
+	module, err := checkEntryPoint(known)
+	if err != nil {
 		return err
 	}
-	rewritten, err := rewrite(text, known, bundle)
+	rewritten, err := rewrite(text, known, bundle, compiledForm(module))
 	if err != nil {
 		return err
 	}
 	return replace(file, rewritten)
 }
 
-// rewrite gives the container the engine's own small root, with the container's file system under /rootfs.
-func rewrite(text []byte, known spec, bundle string) ([]byte, error) {
+// rewrite gives the container the engine's own small root, with the container's file system under /rootfs, and the
+// module's compiled form, where there is one, under /compiled.
+func rewrite(text []byte, known spec, bundle, compiled string) ([]byte, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -102,6 +106,7 @@ func rewrite(text []byte, known spec, bundle string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	told.Compiled = compiled != ""
 	root := filepath.Join(bundle, "engine")
 	if err := makeRoot(root, told); err != nil {
 		return nil, err
@@ -111,7 +116,7 @@ func rewrite(text []byte, known spec, bundle string) ([]byte, error) {
 		return nil, err
 	}
 	whole["root"] = map[string]any{"path": root, "readonly": true}
-	whole["mounts"] = moveMounts(known, self)
+	whole["mounts"] = moveMounts(known, self, compiled)
 	process, _ := whole["process"].(map[string]any)
 	changeProcess(process, told.KeepBind)
 	linux, _ := whole["linux"].(map[string]any)
@@ -144,7 +149,7 @@ func pages(limit *int64) uint32 {
 }
 
 func makeRoot(root string, told module) error {
-	for _, folder := range []string{"", containerRoot, "/proc", "/dev", "/sys"} {
+	for _, folder := range []string{"", containerRoot, compiledPath, "/proc", "/dev", "/sys"} {
 		if err := os.MkdirAll(filepath.Join(root, folder), 0o755); err != nil {
 			return err
 		}
@@ -161,10 +166,13 @@ func makeRoot(root string, told module) error {
 }
 
 // moveMounts leaves kernel file systems to the engine and puts everything else under the module's root, without devices.
-func moveMounts(known spec, self string) []mount {
+func moveMounts(known spec, self, compiled string) []mount {
 	moved := []mount{
 		{"destination": enginePath, "type": "bind", "source": self, "options": []string{"bind", "ro", "nosuid", "nodev"}},
 		{"destination": containerRoot, "type": "bind", "source": known.Root.Path, "options": []string{"rbind", "nosuid", "nodev"}},
+	}
+	if compiled != "" {
+		moved = append(moved, mount{"destination": compiledPath, "type": "bind", "source": compiled, "options": []string{"bind", "ro", "nosuid", "nodev"}})
 	}
 	for _, each := range known.Mounts {
 		if !forEngine(each) {

@@ -1,14 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	processors "runtime"
+	memory "runtime/debug"
 	"strings"
 	"syscall"
 
@@ -30,23 +33,57 @@ const (
 )
 
 // runModule is the container's process: it confines itself, then runs the module, and returns its exit code.
+//
+// Where the module was compiled when the container was made (compile.go), that form is taken first, because it lies
+// outside of what the module may see.
 func runModule() int {
 	endOnSignals()
 	told, err := readModule()
-	if err == nil {
-		err = confine(told.KeepBind)
-	}
 	if err != nil {
 		return complain(exitNotRunnable, err)
 	}
-	name, code, err := find(told)
-	if err != nil {
-		return complain(exitNotFound, err)
-	}
-	if err := judge(name, strings.NewReader(string(code[:min(len(code), len(coreModule))]))); err != nil {
+	runtime, compiled := takeCompiled(told)
+	if err := confine(told.KeepBind); err != nil {
 		return complain(exitNotRunnable, err)
 	}
-	return run(told, name, code)
+	if compiled == nil {
+		name, code, err := find(told)
+		if err != nil {
+			return complain(exitNotFound, err)
+		}
+		if err := judge(name, bytes.NewReader(code)); err != nil {
+			return complain(exitNotRunnable, err)
+		}
+		if runtime, compiled, err = load(context.Background(), told, "", name, code); err != nil {
+			return complain(exitNotRunnable, err)
+		}
+	}
+	memory.FreeOSMemory()
+	return run(told, runtime, compiled)
+}
+
+// takeCompiled is nil when there is no compiled form, or it is of other bytes than the container now has.
+func takeCompiled(told module) (wazero.Runtime, wazero.CompiledModule) {
+	if !told.Compiled {
+		return nil, nil
+	}
+	seen := spec{}
+	seen.Root.Path = containerRoot
+	seen.Process.Args, seen.Process.Cwd, seen.Process.Env = told.Arguments, told.Directory, told.Environment
+	file, err := entryPoint(seen)
+	if err != nil {
+		return nil, nil
+	}
+	defer file.Close()
+	code, err := io.ReadAll(io.LimitReader(file, compiledLimit+1))
+	if err != nil || judge("", bytes.NewReader(code)) != nil {
+		return nil, nil
+	}
+	runtime, compiled, err := load(context.Background(), told, compiledPath, told.Arguments[0], code)
+	if err != nil {
+		return nil, nil
+	}
+	return runtime, compiled
 }
 
 // endOnSignals gives process 1 the default action of the signals that end a process: the kernel spares it from them.
@@ -88,7 +125,30 @@ func find(told module) (string, []byte, error) {
 	return "", nil, fmt.Errorf("%s: no such file", name)
 }
 
-func run(told module, name string, code []byte) int {
+// load compiles the module, or takes its compiled form from the folder `cache` where there is one.
+func load(ctx context.Context, told module, cache, name string, code []byte) (wazero.Runtime, wazero.CompiledModule, error) {
+	config := wazero.NewRuntimeConfig().
+		WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesTailCall | experimental.CoreFeaturesExtendedConst).
+		WithMemoryLimitPages(told.MemoryPages)
+	if cache != "" {
+		stored, err := wazero.NewCompilationCacheWithDir(cache)
+		if err != nil {
+			return nil, nil, err
+		}
+		config = config.WithCompilationCache(stored)
+	}
+	runtime := wazero.NewRuntimeWithConfig(ctx, config)
+	workers := experimental.WithCompilationWorkers(ctx, processors.GOMAXPROCS(0))
+	compiled, err := runtime.CompileModule(workers, code)
+	if err != nil {
+		runtime.Close(ctx)
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return runtime, compiled, nil
+}
+
+// run instantiates the module, with its listeners open, and then starts it.
+func run(told module, runtime wazero.Runtime, compiled wazero.CompiledModule) int {
 	ctx := context.Background()
 	if len(told.Listen) > 0 {
 		listeners := sock.NewConfig()
@@ -97,19 +157,39 @@ func run(told module, name string, code []byte) int {
 		}
 		ctx = sock.WithConfig(ctx, listeners)
 	}
-	limits := wazero.NewRuntimeConfig().
-		WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesTailCall | experimental.CoreFeaturesExtendedConst).
-		WithMemoryLimitPages(told.MemoryPages)
-	runtime := wazero.NewRuntimeWithConfig(ctx, limits)
-	defer runtime.Close(ctx)
-	wasi_snapshot_preview1.MustInstantiate(ctx, runtime)
-	workers := experimental.WithCompilationWorkers(ctx, processors.GOMAXPROCS(0))
-	compiled, err := runtime.CompileModule(workers, code)
-	if err != nil {
-		return complain(exitNotRunnable, fmt.Errorf("%s: %w", name, err))
+	polling := &poller{}
+	if err := offerWASI(ctx, runtime, polling); err != nil {
+		return complain(exitNotRunnable, err)
 	}
-	_, err = runtime.InstantiateModule(ctx, compiled, configure(told, compiled))
+	instance, err := runtime.InstantiateModule(ctx, compiled, configure(told, compiled).WithStartFunctions())
+	if err != nil {
+		return exitCode(err)
+	}
+	made, err := newPoller()
+	if err == nil {
+		err = unblock(instance, len(told.Listen))
+	}
+	if err != nil {
+		return complain(exitNotRunnable, err)
+	}
+	*polling = *made
+	start := instance.ExportedFunction("_start")
+	if start == nil {
+		return complain(exitNotRunnable, errors.New("the module exports no _start: it is a library, no program"))
+	}
+	_, err = start.Call(ctx)
 	return exitCode(err)
+}
+
+func offerWASI(ctx context.Context, runtime wazero.Runtime, polling *poller) error {
+	builder := runtime.NewHostModuleBuilder(wasi_snapshot_preview1.ModuleName)
+	wasi_snapshot_preview1.NewFunctionExporter().ExportFunctions(builder)
+	word := api.ValueTypeI32
+	builder.NewFunctionBuilder().
+		WithGoModuleFunction(api.GoModuleFunc(polling.pollOneoff), []api.ValueType{word, word, word, word}, []api.ValueType{word}).
+		Export("poll_oneoff")
+	_, err := builder.Instantiate(ctx)
+	return err
 }
 
 func configure(told module, compiled wazero.CompiledModule) wazero.ModuleConfig {

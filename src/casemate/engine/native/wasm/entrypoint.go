@@ -26,23 +26,34 @@ var (
 var errElsewhere = errors.New("lies in a volume")
 
 // checkEntryPoint tells early, and in clear words, what the engine would refuse later: it runs nothing but core modules.
-func checkEntryPoint(known spec) error {
+// It returns the module, or nothing when it lies in a volume.
+func checkEntryPoint(known spec) (*os.File, error) {
 	if len(known.Process.Args) == 0 {
-		return errors.New("the container has no command")
+		return nil, errors.New("the container has no command")
 	}
+	file, err := entryPoint(known)
+	if errors.Is(err, errElsewhere) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := judge(known.Process.Args[0], file); err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
+}
+
+func entryPoint(known spec) (*os.File, error) {
 	name := known.Process.Args[0]
 	for _, candidate := range candidates(name, known.Process.Cwd, known.Process.Env) {
 		file, err := openIn(known, candidate)
-		if errors.Is(err, errElsewhere) {
-			return nil
+		if err == nil || errors.Is(err, errElsewhere) {
+			return file, err
 		}
-		if err != nil {
-			continue
-		}
-		defer file.Close()
-		return judge(name, file)
 	}
-	return fmt.Errorf("%s: no such file in the image", name)
+	return nil, fmt.Errorf("%s: no such file in the image", name)
 }
 
 // candidates are the paths that a command's name may stand for, as execvp looks for it.

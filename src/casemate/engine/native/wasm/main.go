@@ -40,6 +40,9 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == inside {
 		os.Exit(runModule())
 	}
+	if len(os.Args) > 2 && os.Args[1] == aside {
+		os.Exit(compileAside(os.Args[2]))
+	}
 	call := parse(os.Args[1:])
 	switch call.command {
 	case "--version", "-v":
