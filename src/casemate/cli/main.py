@@ -19,12 +19,12 @@ app = App(
     help="Run Kubernetes Pods behind the boundary they ask for, and show that they are.",
     result_action="return_value",
 )
-app.command("casemate.cli.run:run", name="run")
-app.command("casemate.cli.ps:ps", name="ps")
-app.command("casemate.cli.logs:logs", name="logs")
-app.command("casemate.cli.exec:exec_", name="exec")
-app.command("casemate.cli.down:down", name="down")
-app.command("casemate.cli.engine:app", name="engine")
+app.command("casemate.cli.run:run", name="run", help="Run Kubernetes manifests on this machine.")
+app.command("casemate.cli.ps:ps", name="ps", help="List Pods: class, handler, boundary, state.")
+app.command("casemate.cli.logs:logs", name="logs", help="Show a container's output.")
+app.command("casemate.cli.exec:exec_", name="exec", help="Run a command in a container.")
+app.command("casemate.cli.down:down", name="down", help="Stop a run and remove all that it made.")
+app.command("casemate.cli.engine:app", name="engine", help="Install, start, stop and inspect the engine.")
 
 
 def main() -> None:

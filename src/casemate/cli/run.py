@@ -20,6 +20,7 @@ from casemate.errors import IncompleteError, InputError, RuntimeFault
 from casemate.images.registries import name_as_plain
 from casemate.model.status import RunStatus
 from casemate.report.pods import print_table, runs_json
+from casemate.report.support import notes_json, print_notes
 from casemate.sources.files import load
 
 
@@ -68,10 +69,14 @@ def run(
     documents = load(file, sys.stdin.buffer)
     paths = EnginePaths(engine)
     settings = lifecycle.start(paths)
-    plan = preflight.check(documents, name or run_name(file), paths, settings, now=now)
+    flight = preflight.check(documents, name or run_name(file), paths, settings, now=now)
+    if explain:
+        print(notes_json(flight.notes)) if output == "json" else print_notes(flight.notes)
+        return 0
+    progress = Progress()
+    plan = preflight.settle(flight, allow_degraded=allow_degraded, say=progress.say)
     for registry in plain_http:
         name_as_plain(registries_folder(paths), registry)
-    progress = Progress()
     images = preflight.fetch_images(plan.inventory, _given(image), settings, progress.say)
     accept(plan, images, paths)
     return _follow(plan.name, Goal(wait), paths, progress, output, timeout, detach=detach)

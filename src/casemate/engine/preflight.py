@@ -12,24 +12,29 @@ Rules, in the order of the code:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from casemate.catalogue import runtimes
-from casemate.engine import handlers
+from casemate.engine import handlers, node
 from casemate.engine.cri.client import CriClient
 from casemate.engine.cri.pull import bring, ensure
 from casemate.engine.paths import EnginePaths
 from casemate.engine.settings import EngineSettings
 from casemate.engine.submit import Plan, plan_run
-from casemate.errors import InputError
+from casemate.engine.support.classify import classify, degraded, refusals
+from casemate.engine.support.degrade import without_degraded
+from casemate.engine.support.features import engine_features
+from casemate.errors import InputError, RefusedError
 from casemate.images import reference
 from casemate.images.credentials import Credential, for_image
 from casemate.images.policy import PullPolicy, effective
 from casemate.images.reference import Reference
-from casemate.model.inventory import Inventory, PodTemplate
-from casemate.model.kube.meta import LocalObjectReference
+from casemate.model.inventory import Inventory, KubeObject, PodTemplate
+from casemate.model.kube.meta import LocalObjectReference, ObjectMeta
+from casemate.model.kube.workloads import Pod
+from casemate.model.support import EngineFeatures, PodNotes
 from casemate.sources.document import Document
 from casemate.sources.inventory import inventory
 
@@ -46,12 +51,75 @@ class Wanted:
     credentials: tuple[Credential, ...]
 
 
-def check(documents: Sequence[Document], name: str, paths: EnginePaths, settings: EngineSettings, *, now: bool) -> Plan:
+@dataclass(frozen=True)
+class Flight:
+    """A run that may start, and what becomes of its fields."""
+
+    plan: Plan
+    notes: tuple[PodNotes, ...]
+    documents: Mapping[str, Document]
+
+    def where(self, template: PodTemplate, path: str) -> str:
+        """`file:line:column` of a field of a Pod specification, and whose it is."""
+        document = self.documents.get(template.title)
+        place = document.where(f"{template.path}.{path}") if document else ""
+        return f"{place}: {template.title}" if place else template.title
+
+
+def check(
+    documents: Sequence[Document], name: str, paths: EnginePaths, settings: EngineSettings, *, now: bool
+) -> Flight:
     """Check the input by rule 1. Raises `InputError`, `RefusedError` or `MissingError`."""
     found = inventory(documents)
     if not any(found.pod_templates()):
         raise InputError("there is nothing to run: no Pod, Deployment, Job or other workload in the input")
-    return plan_run(name, found, paths, settings, handlers.load(paths), runtimes.load(), now=now)
+    known = handlers.load(paths)
+    plan = plan_run(name, found, paths, settings, known, runtimes.load(), now=now)
+    by_title = {_title(each.object): each for each in documents}
+    features = asyncio.run(_features(settings.cri_socket, {each.handler for each in plan.classes.values()}))
+    facts = node.gather()
+    notes = []
+    for template in plan.inventory.pod_templates():
+        name = plan.classes[template.spec.runtimeClassName or ""].handler
+        handler = next(each for each in known if each.name == name)
+        judged = classify(Pod(metadata=template.metadata, spec=template.spec), handler, facts, features[name])
+        document = by_title.get(template.title)
+        notes.append(
+            PodNotes(pod=template.title, handler=name, notes=judged, where=document.where() if document else "")
+        )
+    return Flight(plan, tuple(notes), by_title)
+
+
+def settle(flight: Flight, *, allow_degraded: bool, say: Callable[[str], None]) -> Plan:
+    """The plan without the fields that `--allow-degraded` gives up (rule 2). Raises `RefusedError` for the others."""
+    templates = {each.title: each for each in flight.plan.inventory.pod_templates()}
+    lines = [
+        f"{flight.where(templates[pod.pod], note.path)}: {note.path}: {note.value} is refused: {note.note}"
+        for pod in flight.notes
+        for note in refusals(pod.notes, allow_degraded=allow_degraded)
+    ]
+    if lines:
+        hint = "" if allow_degraded else "; --allow-degraded runs without the refused security fields"
+        raise RefusedError("\n".join(lines), fix=f"change these fields, or run --explain for the whole picture{hint}")
+    for each in flight.notes:
+        for note in degraded(each.notes):
+            say(f"degraded: {each.pod}: {note.path}: {note.value} is lost: {note.note}")
+    notes = {each.pod: each.notes for each in flight.notes}
+    plain = flight.plan.inventory.with_pod_specs(
+        lambda template: without_degraded(template.spec, notes[template.title])
+    )
+    return replace(flight.plan, inventory=plain)
+
+
+async def _features(socket: str, used: Iterable[str]) -> dict[str, EngineFeatures]:
+    async with CriClient(socket) as client:
+        version, status = await client.version(), await client.status()
+    return {handler: engine_features(version, status, handler) for handler in used}
+
+
+def _title(found: KubeObject) -> str:
+    meta = found.metadata or ObjectMeta()
+    return f"{type(found).__name__} {meta.namespace or 'default'}/{meta.name or ''}"
 
 
 def fetch_images(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeAlias, TypeVar
 
 import msgspec
@@ -35,6 +35,7 @@ KubeObject: TypeAlias = (
 )
 
 _Set: TypeAlias = Deployment | ReplicaSet | StatefulSet | DaemonSet
+_Templated = TypeVar("_Templated", Deployment, ReplicaSet, StatefulSet, DaemonSet, Job)
 _Named = TypeVar("_Named", ConfigMap, Secret, PersistentVolumeClaim, ServiceAccount)
 
 
@@ -86,6 +87,19 @@ class Inventory(msgspec.Struct, frozen=True, omit_defaults=True):
             made = cron.spec.jobTemplate.spec if cron.spec else None
             yield _template(cron, made.template if made else None, "spec.jobTemplate.spec.template.spec")
 
+    def with_pod_specs(self, change: Callable[[PodTemplate], PodSpec]) -> Inventory:
+        """The inventory with every Pod specification replaced by what `change` makes of it."""
+        return msgspec.structs.replace(
+            self,
+            pods=tuple(_changed_pod(each, change) for each in self.pods),
+            deployments=tuple(_changed(each, change) for each in self.deployments),
+            replica_sets=tuple(_changed(each, change) for each in self.replica_sets),
+            stateful_sets=tuple(_changed(each, change) for each in self.stateful_sets),
+            daemon_sets=tuple(_changed(each, change) for each in self.daemon_sets),
+            jobs=tuple(_changed(each, change) for each in self.jobs),
+            cron_jobs=tuple(_changed_cron_job(each, change) for each in self.cron_jobs),
+        )
+
     def config_map(self, namespace: str, name: str) -> ConfigMap | None:
         """The ConfigMap of that name, or None."""
         return _find(self.config_maps, namespace, name)
@@ -122,6 +136,26 @@ def _template(
         metadata=holder.metadata or ObjectMeta(),
         spec=holder.spec,
     )
+
+
+def _changed_pod(pod: Pod, change: Callable[[PodTemplate], PodSpec]) -> Pod:
+    return msgspec.structs.replace(pod, spec=change(_template(pod, pod, "spec")))
+
+
+def _changed(workload: _Templated, change: Callable[[PodTemplate], PodSpec]) -> _Templated:
+    assert workload.spec is not None
+    holder = workload.spec.template
+    template = msgspec.structs.replace(holder or PodTemplateSpec(), spec=change(_template(workload, holder)))
+    return msgspec.structs.replace(workload, spec=msgspec.structs.replace(workload.spec, template=template))
+
+
+def _changed_cron_job(cron: CronJob, change: Callable[[PodTemplate], PodSpec]) -> CronJob:
+    assert cron.spec is not None
+    made = cron.spec.jobTemplate.spec
+    assert made is not None
+    template = msgspec.structs.replace(made.template, spec=change(_template(cron, made.template)))
+    job = msgspec.structs.replace(cron.spec.jobTemplate, spec=msgspec.structs.replace(made, template=template))
+    return msgspec.structs.replace(cron, spec=msgspec.structs.replace(cron.spec, jobTemplate=job))
 
 
 def _find(objects: tuple[_Named, ...], namespace: str, name: str) -> _Named | None:

@@ -12,6 +12,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import Mapping
 
@@ -50,6 +51,7 @@ class Supervisor:
         self._runtime = PodRuntime(paths, self.settings, node.gather(), self._client, self._service_variables)
         self._server = Server(self)
         self._changed = asyncio.Event()
+        self._stirred = asyncio.Event()
         self._stopping = asyncio.Event()
         self._tasks = Tasks()
         self._failed = False
@@ -104,6 +106,7 @@ class Supervisor:
         while True:
             await self._changed.wait()
             self._changed.clear()
+            self._stirred.set()
             await self._update_fabric()
             self._server.tell_watchers()
 
@@ -118,16 +121,24 @@ class Supervisor:
     async def _relist(self) -> None:
         pause = QUICK
         while True:
-            try:
-                changed = await self._look()
-            except EngineUnreachable:
-                await self._revive_engine()
-                changed = True
-            except CasemateError as error:
-                self._server.log(str(error))
-                changed = False
+            changed = await self._look_or_revive()
             pause = QUICK if changed else min(pause * 2, SLOW)
-            await asyncio.sleep(pause)
+            self._stirred.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._stirred.wait()
+                pause = QUICK
+                await asyncio.sleep(pause)
+
+    async def _look_or_revive(self) -> bool:
+        try:
+            return await self._look()
+        except EngineUnreachable:
+            await self._revive_engine()
+            return True
+        except CasemateError as error:
+            self._server.log(str(error))
+            return False
 
     async def _look(self) -> bool:
         ours = {ENGINE_LABEL: self.paths.name}

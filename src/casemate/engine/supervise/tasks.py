@@ -26,4 +26,6 @@ class Tasks:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()):
-            asyncio.get_running_loop().call_exception_handler({"message": f"{task.get_name()} failed", "exception": error})
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": f"{task.get_name()} failed", "exception": error}
+            )
