@@ -1,7 +1,8 @@
 """Make an inventory of decoded documents, checked as an API server and the objects' users would check it.
 
 1. A namespaced object without a namespace is in `default`. `generateName` gets a suffix of five characters.
-2. Every object passes the checks of a Kubernetes API server (`casemate.sources.rules`). Defaults are not written down.
+2. Every object passes the checks of a Kubernetes API server (`casemate.sources.rules`). Defaults are not written down,
+   but one: a volume without a source is an emptyDir.
 3. Two objects of one kind, namespace and name are a mistake.
 4. What a Pod needs and does not call optional is in the inventory (`casemate.sources.rules.references`).
 5. All mistakes are raised together, each with its position.
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -27,6 +28,7 @@ from casemate.model.kube.objects import (
     ServiceAccount,
 )
 from casemate.model.kube.pod import PodSpec
+from casemate.model.kube.volumes import EmptyDirVolumeSource, Volume
 from casemate.model.kube.workloads import CronJob, DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet
 from casemate.sources.document import Document
 from casemate.sources.kinds import CLUSTER_KINDS
@@ -40,8 +42,10 @@ from casemate.sources.rules.objects import check_config_map, check_runtime_class
 from casemate.sources.rules.place import Place
 from casemate.sources.rules.pods import check_pod_spec
 from casemate.sources.rules.references import check_references
-from casemate.sources.rules.volumes import check_claim
+from casemate.sources.rules.volumes import SOURCES, check_claim
 from casemate.sources.rules.workloads import check_cron_job, check_job, check_replicated
+
+_Struct = TypeVar("_Struct", bound=msgspec.Struct)
 
 _FIELDS: Final[dict[type[KubeObject], str]] = {
     Pod: "pods",
@@ -61,7 +65,7 @@ _FIELDS: Final[dict[type[KubeObject], str]] = {
 }
 _NAMES: Final[dict[type[KubeObject], Rule]] = {
     Namespace: f.dns_label,
-    Service: f.dns1035_label,
+    Service: f.dns_label,
     StatefulSet: f.dns_label,
 }
 _SUFFIX_LETTERS: Final = "bcdfghjklmnpqrstvwxz2456789"
@@ -81,7 +85,7 @@ def inventory(documents: Sequence[Document], suffix: Callable[[], str] = random_
     for document in documents:
         place = Place(document, problems)
         _check_object(document.object, place)
-        named = _named(document.object, suffix)
+        named = _completed(_named(document.object, suffix))
         _check_new(named, document, first, place)
         by_field.setdefault(_FIELDS[type(named)], []).append(named)
     found = msgspec.convert({field: tuple(each) for field, each in by_field.items()}, type=Inventory)
@@ -139,6 +143,27 @@ def _pod_spec(found: KubeObject) -> tuple[PodSpec | None, Path]:
             return (job.template.spec if job else None), ("spec", "jobTemplate", "spec", "template", "spec")
         case _:
             return None, ()
+
+
+def _completed(found: KubeObject) -> KubeObject:
+    """Give every volume without a source an empty folder: that is what `emptyDir:` without a value means."""
+    spec, path = _pod_spec(found)
+    if spec is None or all(map(_has_source, spec.volumes)):
+        return found
+    empty = EmptyDirVolumeSource()
+    volumes = (each if _has_source(each) else msgspec.structs.replace(each, emptyDir=empty) for each in spec.volumes)
+    return _with(found, (*path, "volumes"), tuple(volumes))
+
+
+def _has_source(volume: Volume) -> bool:
+    return any(getattr(volume, source) is not None for source in SOURCES)
+
+
+def _with(struct: _Struct, path: Path, value: object) -> _Struct:
+    """A copy of a struct with another value at `path`."""
+    name, *rest = path
+    new = _with(getattr(struct, str(name)), tuple(rest), value) if rest else value
+    return msgspec.structs.replace(struct, **{str(name): new})
 
 
 def _named(found: KubeObject, suffix: Callable[[], str]) -> KubeObject:

@@ -58,18 +58,18 @@ class _Classifier:
 
     def notes(self, struct: msgspec.Struct, pattern: str, path: str) -> Iterator[FieldNote]:
         """The notes on the set fields of a struct."""
-        for field in msgspec.structs.fields(struct):
-            value = getattr(struct, field.name)
-            if value in (None, (), {}):
+        for name in struct.__struct_fields__:
+            value = getattr(struct, name)
+            if value is None or value == () or value == {}:
                 continue
-            inner = f"{pattern}.{field.encode_name}" if pattern else field.encode_name
-            here = f"{path}.{field.encode_name}" if path else field.encode_name
+            inner = f"{pattern}.{name}" if pattern else name
+            here = f"{path}.{name}" if path else name
             yield from self._value(value, inner, here)
 
     def _value(self, value: object, pattern: str, path: str) -> Iterator[FieldNote]:
         row = self.table.row(pattern)
         below = self.table.has_rows_below(pattern)
-        if row and (row.path == pattern or not below):
+        if row and (self.table.has_row(pattern) or not below):
             note = self._note(row, value, path)
             if note.verdict is Verdict.REFUSED or not below:
                 yield note

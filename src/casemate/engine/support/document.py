@@ -54,9 +54,8 @@ def _line(table: Table, path: str) -> str:
     row = table.row(path)
     if row is None:
         return f"| `{path}` | | see its fields |"
-    own = row.path == path or row.path == path.replace("initContainers", "containers", 1)
     mark = " *security*" if row.security else ""
-    remarks = "; ".join(_remarks(row)) if own else ""
+    remarks = "; ".join(_remarks(row)) if table.has_row(path) else ""
     return f"| `{path}` | {row.verdict}{mark} | {remarks.replace('|', chr(92) + '|')} |"
 
 

@@ -2,7 +2,8 @@
 
 1. User namespaces and recursive read-only mounts are a handler's features (CRI Status, since containerd 2.0).
 2. The policy for supplementary groups is the engine's (CRI Status, since containerd 2.0).
-3. The Pod's stop signal is taken since containerd 2.2; no feature tells, only the version.
+3. containerd mounts image volumes itself since 2.1; before, we do.
+4. The Pod's stop signal is taken since containerd 2.2; no feature tells, only the version.
 """
 
 from __future__ import annotations
@@ -12,18 +13,21 @@ import re
 from casemate.engine.cri import cri_pb2 as pb
 from casemate.model.support import EngineFeatures
 
+_IMAGE_VOLUMES = (2, 1)
 _STOP_SIGNAL = (2, 2)
 
 
 def engine_features(version: pb.VersionResponse, status: pb.StatusResponse, handler: str) -> EngineFeatures:
     """The features for one handler; what the engine does not speak of, it cannot do."""
     own = next((each.features for each in status.runtime_handlers if each.name == handler), None)
+    containerd = version.runtime_name == "containerd"
     return EngineFeatures(
         version=version.runtime_version,
         user_namespaces=bool(own and own.user_namespaces),
         recursive_read_only=bool(own and own.recursive_read_only_mounts),
         supplemental_groups_policy=status.features.supplemental_groups_policy,
-        stop_signal=version.runtime_name == "containerd" and _numbers(version.runtime_version) >= _STOP_SIGNAL,
+        image_volumes=containerd and _numbers(version.runtime_version) >= _IMAGE_VOLUMES,
+        stop_signal=containerd and _numbers(version.runtime_version) >= _STOP_SIGNAL,
     )
 
 

@@ -47,15 +47,19 @@ class Table:
     def __init__(self, rows: tuple[Row, ...]) -> None:
         self.rows = {row.path: row for row in rows}
         self._inner = {path[:end] for path in self.rows for end in _ends(path)}
+        self._found: dict[str, Row | None] = {}
 
     def row(self, path: str) -> Row | None:
         """The row of a field: its own, or that of the nearest field around it."""
-        own = _shared(path)
-        for end in (len(own), *reversed(_ends(own))):
-            found = self.rows.get(own[:end])
-            if found:
-                return found
-        return None
+        if path not in self._found:
+            own = _shared(path)
+            around = (self.rows.get(own[:end]) for end in (len(own), *reversed(_ends(own))))
+            self._found[path] = next(filter(None, around), None)
+        return self._found[path]
+
+    def has_row(self, path: str) -> bool:
+        """Whether the field has a row of its own."""
+        return _shared(path) in self.rows
 
     def has_rows_below(self, path: str) -> bool:
         """Whether fields inside this one have rows."""

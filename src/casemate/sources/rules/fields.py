@@ -57,7 +57,7 @@ RULES: Final[dict[type[msgspec.Struct], dict[str, Rule]]] = {
         "restartPolicy": f.exactly("NotRequired", "RestartContainer"),
     },
     container.ContainerRestartRule: {"action": f.exactly("Restart", "RestartAllContainers")},
-    container.ContainerRestartRuleOnExitCodes: {"operator": f.exactly("In", "NotIn")},
+    container.ContainerRestartRuleOnExitCodes: {"operator": f.exactly("In", "NotIn"), "values": f.count},
     security.SecurityContext: {
         "runAsUser": f.identity,
         "runAsGroup": f.identity,
@@ -93,7 +93,6 @@ RULES: Final[dict[type[msgspec.Struct], dict[str, Rule]]] = {
     pod.HostAlias: {"ip": f.ip_address, "hostnames": f.dns_subdomain},
     pod.PodReadinessGate: {"conditionType": f.qualified_name},
     pod.PodDNSConfig: {"nameservers": f.ip_address, "searches": f.search_domain},
-    pod.PodDNSConfigOption: {"name": f.not_empty},
     scheduling.PodOS: {"name": f.exactly("linux", "windows")},
     scheduling.PodSchedulingGate: {"name": f.qualified_name},
     scheduling.Toleration: {
@@ -114,7 +113,7 @@ RULES: Final[dict[type[msgspec.Struct], dict[str, Rule]]] = {
     },
     scheduling.PreferredSchedulingTerm: {"weight": f.between(1, 100)},
     scheduling.WeightedPodAffinityTerm: {"weight": f.between(1, 100)},
-    scheduling.PodAffinityTerm: {"topologyKey": f.not_empty},
+    scheduling.PodAffinityTerm: {"topologyKey": f.qualified_name},
     meta.LabelSelectorRequirement: {"key": f.qualified_name, "operator": _REQUIREMENT},
     volumes.Volume: {"name": f.dns_label},
     volumes.VolumeMount: {

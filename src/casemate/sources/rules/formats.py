@@ -36,9 +36,6 @@ def _pattern(expression: str, longest: int, complaint: str) -> Rule:
 
 
 dns_label = _pattern(_LABEL, 63, "must be lower-case letters, digits and inner hyphens (a DNS label)")
-dns1035_label = _pattern(
-    "[a-z]([-a-z0-9]*[a-z0-9])?", 63, "must be lower-case letters, digits and inner hyphens, beginning with a letter"
-)
 dns_subdomain = _pattern(
     rf"{_LABEL}(\.{_LABEL})*", 253, "must be lower-case letters, digits, inner hyphens and dots (a DNS subdomain)"
 )

@@ -22,7 +22,7 @@ def check_metadata(metadata: ObjectMeta | None, place: Place, name: Rule) -> Non
         place.at("name").check(metadata.name, name)
     elif metadata.generateName:
         place.at("generateName").check(f"{metadata.generateName.removesuffix('-')}x", name)
-    if metadata.namespace is not None:
+    if metadata.namespace:
         place.at("namespace").check(metadata.namespace, f.dns_label)
     check_template_metadata(metadata, place)
 

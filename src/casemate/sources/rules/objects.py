@@ -12,6 +12,7 @@ from casemate.sources.rules import formats as f
 from casemate.sources.rules.labels import check_labels
 from casemate.sources.rules.place import Place
 from casemate.sources.rules.resources import check_amounts
+from casemate.sources.rules.scheduling import check_tolerations
 
 MAX_DATA = 1 << 20
 
@@ -112,6 +113,7 @@ def check_runtime_class(runtime_class: RuntimeClass, place: Place) -> None:
         check_amounts(runtime_class.overhead.podFixed, place.at("overhead", "podFixed"))
     if runtime_class.scheduling:
         check_labels(runtime_class.scheduling.nodeSelector, place.at("scheduling", "nodeSelector"))
+        check_tolerations(runtime_class.scheduling.tolerations, place.at("scheduling", "tolerations"))
 
 
 def _decoded(text: str, place: Place) -> bytes:

@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from casemate.model.kube.container import Container
 from casemate.model.kube.meta import ObjectMeta
 from casemate.model.kube.pod import PodSpec
-from casemate.model.kube.scheduling import Toleration
 from casemate.model.kube.volumes import PersistentVolumeClaimVolumeSource, Volume
 from casemate.model.kube.workloads import PodTemplateSpec
-from casemate.sources.rules import formats as f
 from casemate.sources.rules.containers import PodFacts, check_container
 from casemate.sources.rules.labels import check_labels, check_template_metadata
 from casemate.sources.rules.place import Place
 from casemate.sources.rules.resources import POD_RESOURCES, check_amounts, check_resources
+from casemate.sources.rules.scheduling import check_scheduling
 from casemate.sources.rules.security import check_pod_security
 from casemate.sources.rules.volumes import check_volumes
 
@@ -42,8 +41,7 @@ def check_pod_spec(
     _check_host(spec, place)
     _check_names(spec, place)
     check_labels(spec.nodeSelector, place.at("nodeSelector"))
-    for index, toleration in enumerate(spec.tolerations):
-        _check_toleration(toleration, place.at("tolerations", index))
+    check_scheduling(spec, place)
     place.at("schedulingGates").unique(each.name for each in spec.schedulingGates)
     _check_dns(spec, place)
     if spec.securityContext:
@@ -134,22 +132,12 @@ def _check_names(spec: PodSpec, place: Place) -> None:
         place.at("resourceClaims", index).exactly_one([n for n in names if getattr(claim, n)], ", ".join(names))
 
 
-def _check_toleration(toleration: Toleration, place: Place) -> None:
-    operator = toleration.operator or "Equal"
-    if not toleration.key and operator != "Exists":
-        place.at("operator").note("must be Exists when key is empty, which tolerates all taints")
-    if operator == "Exists" and toleration.value:
-        place.at("value").note("must be empty when operator is Exists")
-    if operator == "Equal" and toleration.value:
-        place.at("value").check(toleration.value, f.label_value)
-    if toleration.tolerationSeconds is not None and toleration.effect != "NoExecute":
-        place.at("effect").note("must be NoExecute when tolerationSeconds is set")
-
-
 def _check_dns(spec: PodSpec, place: Place) -> None:
     config = spec.dnsConfig
     if spec.dnsPolicy == "None" and not (config and config.nameservers):
         place.at("dnsConfig", "nameservers").note("is missing", "dnsPolicy: None needs at least one name server")
+    for index, option in enumerate(config.options if config else ()):
+        place.at("dnsConfig", "options", index, "name").require(option.name)
     if config and len(config.nameservers) > MAX_NAMESERVERS:
         place.at("dnsConfig", "nameservers").note(f"there are more than {MAX_NAMESERVERS}")
     if config and (len(config.searches) > MAX_SEARCHES or len(" ".join(config.searches)) > 2048):

@@ -28,7 +28,9 @@ def check_volumes(volumes: tuple[Volume, ...], place: Place, pod: str) -> None:
     for index, volume in enumerate(volumes):
         here = place.at(index)
         here.at("name").require(volume.name)
-        here.exactly_one([name for name in SOURCES if getattr(volume, name) is not None], "emptyDir, configMap, …")
+        chosen = [name for name in SOURCES if getattr(volume, name) is not None]
+        if len(chosen) > 1:
+            here.exactly_one(chosen, "emptyDir, configMap, …")
         _check_source(volume, here)
         claim = volume.persistentVolumeClaim
         if claim and claim.claimName in created:
@@ -58,10 +60,8 @@ def _check_source(volume: Volume, place: Place) -> None:
         place.at("hostPath", "path").require(volume.hostPath.path)
     if volume.configMap:
         place.at("configMap", "name").require(volume.configMap.name)
-        _check_paths(volume.configMap.items, place.at("configMap"))
     if volume.secret:
         place.at("secret", "secretName").require(volume.secret.secretName)
-        _check_paths(volume.secret.items, place.at("secret"))
     if volume.downwardAPI:
         _check_files(volume.downwardAPI.items, place.at("downwardAPI"))
     if volume.ephemeral:
@@ -82,16 +82,15 @@ def _check_projected(sources: tuple[VolumeProjection, ...], place: Place) -> Non
             projection = getattr(source, name)
             if projection:
                 here.at(name, "name").require(projection.name)
-                _check_paths(projection.items, here.at(name), paths)
+                _check_new(projection.items, here.at(name), paths)
         if source.downwardAPI:
-            _check_files(source.downwardAPI.items, here.at("downwardAPI"), paths)
+            _check_files(source.downwardAPI.items, here.at("downwardAPI"))
+            _check_new(source.downwardAPI.items, here.at("downwardAPI"), paths)
 
 
-def _check_files(files: Iterable[DownwardAPIVolumeFile], place: Place, paths: set[str] | None = None) -> None:
-    paths = set() if paths is None else paths
+def _check_files(files: Iterable[DownwardAPIVolumeFile], place: Place) -> None:
     for index, each in enumerate(files):
         here = place.at("items", index)
-        _check_new(each.path, paths, here)
         names = ("fieldRef", "resourceFieldRef")
         here.exactly_one([name for name in names if getattr(each, name)], ", ".join(names))
         if each.fieldRef:
@@ -101,13 +100,9 @@ def _check_files(files: Iterable[DownwardAPIVolumeFile], place: Place, paths: se
             check_resource_field(each.resourceFieldRef, here.at("resourceFieldRef"))
 
 
-def _check_paths(items: Iterable[KeyToPath], place: Place, paths: set[str] | None = None) -> None:
-    paths = set() if paths is None else paths
+def _check_new(items: Iterable[KeyToPath | DownwardAPIVolumeFile], place: Place, paths: set[str]) -> None:
+    """Sources of one projected volume may not write one file twice; `paths` are those that they have so far."""
     for index, each in enumerate(items):
-        _check_new(each.path, paths, place.at("items", index))
-
-
-def _check_new(path: str, paths: set[str], place: Place) -> None:
-    if path in paths:
-        place.at("path").note(f'"{path}" is written twice')
-    paths.add(path)
+        if each.path in paths:
+            place.at("items", index, "path").note(f'"{each.path}" is written twice')
+        paths.add(each.path)

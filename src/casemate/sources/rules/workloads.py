@@ -85,6 +85,10 @@ def check_job(job: Job, place: Place) -> None:
         place.at("spec").note("is missing", "add the Pods' template")
         return
     check_job_spec(job.spec, place.at("spec"))
+    name = (job.metadata and job.metadata.name) or ""
+    if name and job.spec.completionMode == "Indexed" and job.spec.completions:
+        # Each Pod of an indexed Job has a host name with its index.
+        place.at("metadata", "name").check(f"{name}-{job.spec.completions - 1}", f.dns_label)
 
 
 def check_cron_job(cron_job: CronJob, place: Place) -> None:
