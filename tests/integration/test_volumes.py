@@ -19,7 +19,8 @@ from casemate.engine.paths import EnginePaths
 from casemate.engine.translate.namespaces import IDS_PER_POD
 from casemate.engine.translate.sandbox import pod_spec
 from casemate.engine.volumes import kernel, layout, ownership, subpath
-from casemate.engine.volumes.mounts import ContainerStart, container_mounts, env_files, termination_message
+from casemate.engine.volumes.last_words import last_words
+from casemate.engine.volumes.mounts import ContainerStart, container_mounts, env_files
 from casemate.engine.volumes.prepare import MountPlan, VolumeSources, prepare, remove_claim, teardown
 from casemate.errors import InputError, RefusedError
 from casemate.model.handler import NodeFacts
@@ -314,11 +315,22 @@ def test_last_words_are_those_of_the_start_and_cut(paths: EnginePaths) -> None:
     pod = make(paths, "emptyDir: {}")
     file = pod.mounts()["/dev/termination-log"]
     assert stat.S_IMODE(file.stat().st_mode) == 0o666
-    assert termination_message(paths, "uid-1", "main", 0) == ""
+    assert last_words(paths, pod.instance, pod.container, 0, 1) == ""
     file.write_bytes(b"x" * 5000 + b"bye\xff")
-    assert termination_message(paths, "uid-1", "main", 0).endswith("bye\ufffd")
-    assert len(termination_message(paths, "uid-1", "main", 0)) == 4096
-    assert termination_message(paths, "uid-1", "main", 1) == ""
+    assert last_words(paths, pod.instance, pod.container, 0, 1).endswith("bye\ufffd")
+    assert len(last_words(paths, pod.instance, pod.container, 0, 1)) == 4096
+    assert last_words(paths, pod.instance, pod.container, 1, 1) == ""
+
+
+def test_the_log_speaks_for_a_container_that_failed_silently(paths: EnginePaths) -> None:
+    mount = "{name: v, mountPath: /v}], terminationMessagePolicy: FallbackToLogsOnError, args: ["
+    pod = make(paths, "emptyDir: {}", mount)
+    pod.mounts()
+    log = paths.logs / pod.instance.log_directory / "main" / "0.log"
+    log.write_text("".join(f"2026-01-01T00:00:00Z stdout F line {number}\n" for number in range(100)))
+    assert last_words(paths, pod.instance, pod.container, 0, 0) == ""
+    lines = last_words(paths, pod.instance, pod.container, 0, 1).splitlines()
+    assert (lines[0], lines[-1], len(lines)) == ("line 20", "line 99", 80)
 
 
 def test_a_volume_over_etc_hosts_replaces_ours(paths: EnginePaths) -> None:

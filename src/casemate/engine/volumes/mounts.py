@@ -26,6 +26,7 @@ from casemate.engine.translate.hostname import host_network_hosts_file, hosts_fi
 from casemate.engine.translate.labels import termination_message_path
 from casemate.engine.translate.sandbox import pod_spec
 from casemate.engine.volumes import kernel, layout, subpath
+from casemate.engine.volumes.last_words import termination_message as termination_message
 from casemate.engine.volumes.prepare import MountedVolume, MountPlan
 from casemate.errors import CasemateError, InputError, RefusedError, RuntimeFault
 from casemate.model.kube.container import Container
@@ -33,7 +34,6 @@ from casemate.model.kube.volumes import VolumeMount
 
 _ETC_HOSTS = "/etc/hosts"
 _ENV_FILE_LIMIT = 1 << 20
-_MESSAGE_LIMIT = 4096
 _PROPAGATION = {
     "HostToContainer": pb.PROPAGATION_HOST_TO_CONTAINER,
     "Bidirectional": pb.PROPAGATION_BIDIRECTIONAL,
@@ -81,17 +81,6 @@ def env_files(plan: MountPlan, container: Container) -> dict[tuple[str, str], st
     wanted = [each.valueFrom.fileKeyRef for each in container.env if each.valueFrom and each.valueFrom.fileKeyRef]
     texts = {(each.volumeName, each.path): _text(plan.volumes[each.volumeName].path, each.path) for each in wanted}
     return {key: text for key, text in texts.items() if text is not None}
-
-
-def termination_message(paths: EnginePaths, uid: str, container: str, restarts: int) -> str:
-    """The container's last words: at most the last 4096 bytes; empty when it left none."""
-    path = layout.termination_file(paths, uid, container, restarts)
-    try:
-        with path.open("rb") as file:
-            file.seek(max(path.stat().st_size - _MESSAGE_LIMIT, 0))
-            return file.read(_MESSAGE_LIMIT).decode(errors="replace")
-    except FileNotFoundError:
-        return ""
 
 
 def _mount(volume: MountedVolume, mount: VolumeMount, start: ContainerStart, target: Path) -> pb.Mount:
