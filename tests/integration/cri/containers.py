@@ -113,6 +113,7 @@ async def started_container(
     command: list[str],
     name: str = "main",
     attempt: int = 0,
+    image: str = BUSYBOX,
 ) -> str:
     """A running container of busybox in that sandbox."""
     sandbox_id, sandbox_config = sandbox
@@ -120,7 +121,7 @@ async def started_container(
     host = pb.NamespaceOption(network=pb.NODE, pid=pb.CONTAINER)
     container_config = pb.ContainerConfig(
         metadata=pb.ContainerMetadata(name=name, attempt=attempt),
-        image=pb.ImageSpec(image=BUSYBOX),
+        image=pb.ImageSpec(image=image),
         command=command,
         labels={**sandbox_config.labels, "io.kubernetes.container.name": name},
         log_path=f"{name}/{attempt}.log",
