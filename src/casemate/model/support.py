@@ -50,4 +50,5 @@ class EngineFeatures(msgspec.Struct, frozen=True, kw_only=True):
     user_namespaces: bool = False
     recursive_read_only: bool = False
     supplemental_groups_policy: bool = False
+    image_volumes: bool = False
     stop_signal: bool = False

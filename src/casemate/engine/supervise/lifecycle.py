@@ -76,9 +76,13 @@ class Condemned:
 
 @dataclass
 class Memory:
-    """What CRI does not remember of a Pod. `started` holds ids of containers whose startup probe and hook passed."""
+    """What CRI does not remember of a Pod. `started` holds ids of containers whose startup probe and hook passed.
+
+    `ran` says that its containers ran once, maybe in a sandbox that a reboot has taken.
+    """
 
     accepted_at: float
+    ran: bool = False
     started: set[str] = field(default_factory=set)
     ready: set[str] = field(default_factory=set)
     condemned: dict[str, Condemned] = field(default_factory=dict)
@@ -100,7 +104,8 @@ def plan(spec: PodSpec, observed: ObservedPod, memory: Memory, now: float) -> Pl
     if left is not None and left <= 0:
         return Plan((Finish(Phase.FAILED, "DeadlineExceeded", "Pod was active longer than activeDeadlineSeconds"),))
     sandbox = observed.sandbox
-    decided = _with_sandbox(spec, observed, memory, now) if sandbox and sandbox.ready else _without(spec, observed)
+    ready = sandbox is not None and sandbox.ready
+    decided = _with_sandbox(spec, observed, memory, now) if ready else _without(spec, observed, memory)
     if left is None or (decided.look_again is not None and decided.look_again < left):
         return decided
     return Plan(decided.actions, left, decided.backing_off)
@@ -113,15 +118,15 @@ def _deadline_left(spec: PodSpec, observed: ObservedPod, memory: Memory, now: fl
     return began + spec.activeDeadlineSeconds - now
 
 
-def _without(spec: PodSpec, observed: ObservedPod) -> Plan:
+def _without(spec: PodSpec, observed: ObservedPod, memory: Memory) -> Plan:
     sandbox = observed.sandbox
-    if sandbox is None:
-        return Plan((CreateSandbox(attempt=0),))
     finished = _finished(spec, observed)
     if finished:
         return Plan((finished,))
-    if observed.containers and not _may_restart(spec):
+    if (observed.containers or memory.ran) and not _may_restart(spec):
         return Plan((Finish(Phase.FAILED, "SandboxChanged", "the sandbox ended and the Pod never restarts"),))
+    if sandbox is None:
+        return Plan((CreateSandbox(attempt=0),))
     return Plan((CreateSandbox(attempt=sandbox.attempt + 1, replaces=sandbox.id),))
 
 

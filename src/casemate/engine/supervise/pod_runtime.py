@@ -29,12 +29,16 @@ from casemate.engine.translate.namespaces import IdRange
 from casemate.engine.translate.resources import pod_cgroup
 from casemate.engine.translate.sandbox import pod_spec, sandbox_config
 from casemate.engine.translate.security import ImageUser
-from casemate.engine.volumes.mounts import ContainerStart, container_mounts, env_files, termination_message
+from casemate.engine.volumes.emptydir import over_limit
+from casemate.engine.volumes.layout import pod_folder
+from casemate.engine.volumes.last_words import last_words
+from casemate.engine.volumes.mounts import ContainerStart, container_mounts, env_files
 from casemate.engine.volumes.prepare import MountPlan, VolumeSources, prepare, teardown
 from casemate.errors import RuntimeFault
 from casemate.model.handler import NodeFacts
 from casemate.model.inventory import Inventory
 from casemate.model.kube.container import Container, LifecycleHandler
+from casemate.model.support import EngineFeatures
 
 ENGINE_LABEL = "casemate.dev/engine"
 LISTEN_ANNOTATION = "casemate.dev/wasm-listen"
@@ -60,12 +64,14 @@ class PodRuntime:
         settings: EngineSettings,
         node: NodeFacts,
         client: CriClient,
+        features: Mapping[str, EngineFeatures],
         service_variables: Callable[[str], Mapping[str, str]],
     ) -> None:
         self.client = client
         self._paths = paths
         self._settings = settings
         self._node = node
+        self._features = features
         self._service_variables = service_variables
         self._starts = asyncio.Semaphore(_PARALLEL_STARTS)
         self._known = _Known()
@@ -85,14 +91,14 @@ class PodRuntime:
         """Where the Pod answers: its IP, or loopback on the host's network."""
         return LOOPBACK if pod_spec(instance).hostNetwork or sandbox is None else sandbox.ip
 
-    async def observe(self, uid: str) -> ObservedPod:
+    async def observe(self, instance: PodInstance) -> ObservedPod:
         """What CRI shows of a Pod."""
-        labels = {POD_UID_LABEL: uid, ENGINE_LABEL: self._paths.name}
+        labels = {POD_UID_LABEL: instance.uid, ENGINE_LABEL: self._paths.name}
         sandboxes = await self.client.pod_sandboxes(labels)
         containers = await self.client.containers(labels) if sandboxes else []
         return ObservedPod(
             tuple([await self._sandbox(each) for each in sandboxes]),
-            tuple([await self._container(uid, each) for each in containers]),
+            tuple([await self._container(instance, each) for each in containers]),
         )
 
     async def _sandbox(self, seen: pb.PodSandbox) -> ObservedSandbox:
@@ -103,14 +109,14 @@ class PodRuntime:
         address = self._known.addresses.get(seen.id, "") if ready else ""
         return ObservedSandbox(seen.id, seen.metadata.attempt, ready, seen.created_at / _NANO, address)
 
-    async def _container(self, uid: str, seen: pb.Container) -> ObservedContainer:
+    async def _container(self, instance: PodInstance, seen: pb.Container) -> ObservedContainer:
         if seen.id in self._known.ended:
             return self._known.ended[seen.id]
         name, attempt, state = seen.labels[CONTAINER_NAME_LABEL], seen.metadata.attempt, State(seen.state)
         if state is not State.EXITED:
             return ObservedContainer(seen.id, name, seen.pod_sandbox_id, attempt, state)
         status = await self.client.container_status(seen.id)
-        words = await asyncio.to_thread(termination_message, self._paths, uid, name, attempt)
+        words = await asyncio.to_thread(self._last_words, instance, name, attempt, status.exit_code)
         ended = ObservedContainer(
             id=seen.id,
             name=name,
@@ -125,6 +131,11 @@ class PodRuntime:
         )
         self._known.ended[seen.id] = ended
         return ended
+
+    def _last_words(self, instance: PodInstance, name: str, attempt: int, exit_code: int) -> str:
+        spec = pod_spec(instance)
+        container = next(each for each in (*spec.initContainers, *spec.containers) if each.name == name)
+        return last_words(self._paths, instance, container, attempt, exit_code)
 
     async def make_sandbox(self, instance: PodInstance, attempt: int) -> None:
         """Make the Pod's cgroup and volumes, then its sandbox."""
@@ -195,6 +206,11 @@ class PodRuntime:
         await asyncio.to_thread(teardown, self._paths, instance.uid)
         await asyncio.to_thread(cgroup.remove, self._cgroup(instance))
 
+    async def over_limit(self, instance: PodInstance) -> tuple[str, ...]:
+        """Names of emptyDir volumes that hold more than their `sizeLimit`."""
+        folder = pod_folder(self._paths, instance.uid)
+        return await asyncio.to_thread(over_limit, pod_spec(instance), folder)
+
     def _cgroup(self, instance: PodInstance) -> str:
         return cgroup.pod_cgroup_path(self._paths.name, instance.uid)
 
@@ -212,7 +228,11 @@ class PodRuntime:
     def _volume_sources(self, instance: PodInstance) -> VolumeSources:
         volumes = pod_spec(instance).volumes
         images = {each.name: self._image_id(each.image.reference or "") for each in volumes if each.image}
-        return VolumeSources(self._run.inventory, self._paths, self._node, images)
+        native = self._feature(instance).image_volumes
+        return VolumeSources(self._run.inventory, self._paths, self._node, images, native)
+
+    def _feature(self, instance: PodInstance) -> EngineFeatures:
+        return self._features.get(instance.handler, EngineFeatures())
 
     def _image_id(self, name: str) -> str:
         return self._run.images.get(name, name)
@@ -255,7 +275,12 @@ class PodRuntime:
             files=env_files(plan, container),
         )
         env = environment(instance, container, sources)
-        start = ContainerStart(env=env, addresses=addresses, restarts=attempt)
+        start = ContainerStart(
+            env=env,
+            addresses=addresses,
+            restarts=attempt,
+            recursive_read_only=self._feature(instance).recursive_read_only,
+        )
         context = ContainerContext(
             image=image,
             node=self._node,

@@ -62,6 +62,13 @@ class Run:
         """Something may have changed."""
         self._wake.set()
 
+    def take_network_problem(self, problem: str) -> None:
+        """A host port could not be had: while the run is starting, that fails the start of the Pod that wants it."""
+        owners = {f"{each.instance.namespace}/{each.instance.name}" for each in self.workers.values()}
+        if not self.folder.started and any(owner in problem.partition(":")[0] for owner in owners):
+            self.folder.fail(problem)
+            self.remove()
+
     def remove(self) -> None:
         """Take everything down."""
         if not self.folder.removing:

@@ -31,7 +31,9 @@ from casemate.engine.supervise.run import Run
 from casemate.engine.supervise.run_record import RunFolder, run_names
 from casemate.engine.supervise.server import Server
 from casemate.engine.supervise.tasks import Tasks
+from casemate.engine.support.features import engine_features
 from casemate.errors import CasemateError, InputError
+from casemate.model.support import EngineFeatures
 
 QUICK = 0.1
 SLOW = 1.0
@@ -48,7 +50,10 @@ class Supervisor:
         self._handlers = handlers.load(paths)
         self._client = CriClient(self.settings.cri_socket)
         self._fabric = Fabric(paths, self.settings)
-        self._runtime = PodRuntime(paths, self.settings, node.gather(), self._client, self._service_variables)
+        self._features: dict[str, EngineFeatures] = {}
+        self._runtime = PodRuntime(
+            paths, self.settings, node.gather(), self._client, self._features, self._service_variables
+        )
         self._server = Server(self)
         self._changed = asyncio.Event()
         self._stirred = asyncio.Event()
@@ -64,6 +69,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         await self._fabric.start()
+        await self._ask_features()
         for name in run_names(self.paths.runs):
             self.keep(name)
         async with self._client, self._server.listening(self.paths.supervisor_socket):
@@ -73,6 +79,11 @@ class Supervisor:
             self._tasks.cancel()
         await self._fabric.stop()
         return not self._failed
+
+    async def _ask_features(self) -> None:
+        version, status = await self._client.version(), await self._client.status()
+        for each in self._handlers:
+            self._features[each.name] = engine_features(version, status, each.name)
 
     def _give_up(self, loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
         loop.default_exception_handler(context)
@@ -115,6 +126,8 @@ class Supervisor:
         try:
             for problem in await self._fabric.update(services_of(runs), pod_states(runs)):
                 self._server.log(problem)
+                for run in runs:
+                    run.take_network_problem(problem)
         except CasemateError as error:
             self._server.log(str(error))
 

@@ -29,6 +29,7 @@ START_TRIES = 3
 
 LONGEST_PAUSE = 30.0
 ENGINE_PAUSE = 0.2
+EVICTION_PAUSE = 10.0
 
 
 class PodWorker:
@@ -50,7 +51,7 @@ class PodWorker:
         self._folder = folder
         self._boundaries = boundaries
         self._changed = changed
-        self._memory = Memory(accepted_at=record.accepted)
+        self._memory = Memory(accepted_at=record.accepted, ran=record.start_seconds is not None)
         self._wake = asyncio.Event()
         self._probers: dict[str, asyncio.Task[None]] = {}
         self._counted: set[str] = set()
@@ -58,6 +59,8 @@ class PodWorker:
         self._ending = False
         self._trouble = ""
         self._failures = 0
+        self._limited = any(each.emptyDir and each.emptyDir.sizeLimit is not None for each in self.spec.volumes)
+        self._measure_at = 0.0
 
     @property
     def instance(self) -> PodInstance:
@@ -118,6 +121,11 @@ class PodWorker:
         if self._ending:
             await self._finish(Finish(Phase.FAILED, "Terminated", "ended by its controller"), observed)
             return None
+        if full := await self._over_limit():
+            await self._finish(
+                Finish(Phase.FAILED, "Evicted", f"emptyDir {', '.join(full)} is over its sizeLimit"), observed
+            )
+            return None
         decided = lifecycle.plan(self.spec, observed, self._memory, time.time())
         self._publish(observed, dict(decided.backing_off))
         for action in decided.actions:
@@ -125,10 +133,19 @@ class PodWorker:
         if decided.actions:
             self._trouble, self._failures = "", 0
             return 0
+        if self._limited:
+            return min(decided.look_again or EVICTION_PAUSE, EVICTION_PAUSE)
         return decided.look_again
 
+    async def _over_limit(self) -> tuple[str, ...]:
+        """Volumes that hold more than their `sizeLimit`: as a kubelet, looked at every 10 s at most."""
+        if not self._limited or time.monotonic() < self._measure_at:
+            return ()
+        self._measure_at = time.monotonic() + EVICTION_PAUSE
+        return await self._runtime.over_limit(self.instance)
+
     async def _look(self) -> ObservedPod:
-        observed = await self._runtime.observe(self.instance.uid)
+        observed = await self._runtime.observe(self.instance)
         for container in observed.containers:
             if container.state is State.EXITED and container.id not in self._counted:
                 self._counted.add(container.id)
