@@ -67,8 +67,9 @@ def is_mount_point(path: Path) -> bool:
 def mount_points(folder: Path) -> tuple[Path, ...]:
     """Every mount at or below `folder` in this namespace, the newest first: the order in which to unmount."""
     lines = Path("/proc/self/mountinfo").read_bytes().decode(errors="surrogateescape").splitlines()
-    points = (Path(_unescaped(line.split()[4])) for line in lines)
-    return tuple(point for point in reversed(list(points)) if point == folder or folder in point.parents)
+    points = (_unescaped(line.split(" ", 5)[4]) for line in reversed(lines))
+    inside = f"{folder}/"  # compared as text: a node of many Pods has thousands of mounts
+    return tuple(Path(point) for point in points if f"{point}/".startswith(inside))
 
 
 def _openat2(folder: int, path: str, flags: int, resolve: int) -> int:
@@ -83,7 +84,7 @@ def _openat2(folder: int, path: str, flags: int, resolve: int) -> int:
 
 
 def _unescaped(field: str) -> str:
-    return _OCTAL.sub(lambda found: chr(int(found[1], 8)), field)
+    return _OCTAL.sub(lambda found: chr(int(found[1], 8)), field) if "\\" in field else field
 
 
 def _error(path: str) -> OSError:
