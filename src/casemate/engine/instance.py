@@ -7,6 +7,9 @@ import msgspec
 from casemate.model.kube.struct import Quantity
 from casemate.model.kube.workloads import Pod
 
+ENGINE_LABEL = "casemate.dev/engine"
+"""On every sandbox and container: the engine's name. In a containerd that others use too, only these are ours."""
+
 RUN_LABEL = "casemate.dev/run"
 POD_NAME_LABEL = "io.kubernetes.pod.name"
 POD_NAMESPACE_LABEL = "io.kubernetes.pod.namespace"

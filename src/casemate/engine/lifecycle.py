@@ -29,15 +29,13 @@ from casemate.engine.containerd import config, namespace, process, remains
 from casemate.engine.cri import cri_pb2 as pb
 from casemate.engine.cri.client import CriClient
 from casemate.engine.install import found, tools
+from casemate.engine.instance import ENGINE_LABEL
 from casemate.engine.network import cleanup, cni, plan
 from casemate.engine.paths import EnginePaths
 from casemate.engine.settings import EngineSettings, load_settings
 from casemate.engine.supervise import process as supervisor
 from casemate.errors import CasemateError, InputError, MissingError
 from casemate.model.handler import Handler
-
-ENGINE_LABEL = "casemate.dev/engine"
-"""On every sandbox: the engine's name. In a containerd that others use too, only these are ours."""
 
 _PREFERRED = ("runc", "crun", "youki")
 _AT_ONCE = 8
@@ -147,8 +145,7 @@ def _start_containerd(paths: EnginePaths, settings: EngineSettings) -> None:
         can_lower_oom_score=node.gather().can_lower_oom_score,
     )
     _write_network(paths, settings)
-    schema = config.schema_for(process.version(process.binary()))
-    process.start(paths, config.render(schema, written))
+    process.start(paths, config.render(process.version(process.binary()), written))
 
 
 def _write_network(paths: EnginePaths, settings: EngineSettings) -> None:

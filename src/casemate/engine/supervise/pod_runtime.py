@@ -15,7 +15,7 @@ from casemate.engine import cgroup, userns
 from casemate.engine.cri import cri_pb2 as pb
 from casemate.engine.cri.client import CriClient
 from casemate.engine.cri.faults import NotFound
-from casemate.engine.instance import CONTAINER_NAME_LABEL, POD_UID_LABEL, PodInstance
+from casemate.engine.instance import CONTAINER_NAME_LABEL, ENGINE_LABEL, POD_UID_LABEL, PodInstance
 from casemate.engine.paths import EnginePaths
 from casemate.engine.settings import EngineSettings
 from casemate.engine.supervise.hooks import run_hook
@@ -30,8 +30,8 @@ from casemate.engine.translate.resources import pod_cgroup
 from casemate.engine.translate.sandbox import pod_spec, sandbox_config
 from casemate.engine.translate.security import ImageUser
 from casemate.engine.volumes.emptydir import over_limit
-from casemate.engine.volumes.layout import pod_folder
 from casemate.engine.volumes.last_words import last_words
+from casemate.engine.volumes.layout import pod_folder
 from casemate.engine.volumes.mounts import ContainerStart, container_mounts, env_files
 from casemate.engine.volumes.prepare import MountPlan, VolumeSources, prepare, teardown
 from casemate.errors import RuntimeFault
@@ -40,7 +40,6 @@ from casemate.model.inventory import Inventory
 from casemate.model.kube.container import Container, LifecycleHandler
 from casemate.model.support import EngineFeatures
 
-ENGINE_LABEL = "casemate.dev/engine"
 LISTEN_ANNOTATION = "casemate.dev/wasm-listen"
 LOOPBACK = "127.0.0.1"
 _NANO = 1e9

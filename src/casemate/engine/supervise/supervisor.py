@@ -21,12 +21,12 @@ from casemate.engine import handlers, node
 from casemate.engine.containerd import process as containerd
 from casemate.engine.cri.client import CriClient
 from casemate.engine.cri.faults import EngineUnreachable
-from casemate.engine.instance import POD_UID_LABEL
+from casemate.engine.instance import ENGINE_LABEL, POD_UID_LABEL
 from casemate.engine.network.fabric import Fabric
 from casemate.engine.paths import EnginePaths
 from casemate.engine.settings import load_settings
 from casemate.engine.supervise.endpoints import pod_states, services_of
-from casemate.engine.supervise.pod_runtime import ENGINE_LABEL, PodRuntime
+from casemate.engine.supervise.pod_runtime import PodRuntime
 from casemate.engine.supervise.run import Run
 from casemate.engine.supervise.run_record import RunFolder, run_names
 from casemate.engine.supervise.server import Server
