@@ -11,6 +11,7 @@ msgspec decodes correct documents; only those that it refuses are walked through
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
@@ -21,7 +22,7 @@ from casemate.model.inventory import KubeObject
 from casemate.sources.kinds import KINDS, list_of, unknown_kind
 from casemate.sources.marks import Marks, Path, shown
 from casemate.sources.parse import Value
-from casemate.sources.problems import Problem, near_miss
+from casemate.sources.problems import ENOUGH, Problem, near_miss
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,9 @@ def decode(raw: Raw) -> KubeObject | list[Problem]:
     except msgspec.ValidationError:
         pass
     walk = _Walk(raw)
-    clean = walk.check(raw.value, _schema(found), ())
+    clean: object = None
+    with suppress(_EnoughError):
+        clean = walk.check(raw.value, _schema(found), ())
     return walk.problems or msgspec.convert(clean, type=found)
 
 
@@ -122,6 +125,10 @@ def _schema(struct: type) -> inspect.Type:
     return inspect.type_info(struct)
 
 
+class _EnoughError(Exception):
+    """There are so many mistakes that the rest need not be looked for."""
+
+
 class _Walk:
     """Walks a value beside its type: notes what does not fit and leaves nulls out."""
 
@@ -147,6 +154,8 @@ class _Walk:
 
     def _note(self, path: Path, what: str, fix: str = "") -> None:
         self.problems.append(self._raw.problem(path, what, fix))
+        if len(self.problems) >= ENOUGH:
+            raise _EnoughError
 
     def _union(self, value: Value, schema: inspect.UnionType, path: Path) -> object:
         some = tuple(each for each in schema.types if not isinstance(each, inspect.NoneType))

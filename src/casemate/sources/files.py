@@ -19,7 +19,7 @@ from typing import BinaryIO
 from casemate.sources.decode import Raw, decode, objects
 from casemate.sources.document import Document
 from casemate.sources.parse import MAX_BYTES, parse
-from casemate.sources.problems import Problem, raise_for
+from casemate.sources.problems import Problem, printable, raise_for
 
 SUFFIXES = frozenset((".yaml", ".yml", ".json"))
 
@@ -34,7 +34,7 @@ def load(inputs: Sequence[str], stdin: BinaryIO) -> tuple[Document, ...]:
     documents: list[Document] = []
     problems: list[Problem] = []
     for name, content in _contents(inputs, stdin):
-        for found in [content] if isinstance(content, Problem) else _read(content, name):
+        for found in [content] if isinstance(content, Problem) else _read(content, printable(name)):
             if isinstance(found, Problem):
                 problems.append(found)
             else:

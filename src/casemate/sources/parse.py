@@ -24,7 +24,7 @@ from yaml._yaml import CParser
 
 from casemate.sources import scalars
 from casemate.sources.marks import Marks
-from casemate.sources.problems import Problem
+from casemate.sources.problems import ENOUGH, Problem
 from casemate.sources.scalars import Scalar
 
 Value: TypeAlias = "Scalar | list[Value] | dict[str, Value]"
@@ -197,6 +197,8 @@ class _Fold:
         return UnreadableError(Problem(self._where(event), what, fix))
 
     def _note(self, event: yaml.Event, what: str, fix: str) -> None:
+        if len(self.problems) >= ENOUGH:
+            raise self._stop(event, what, fix)
         self.problems.append(Problem(self._where(event), what, fix))
 
     def _document(self, event: yaml.Event) -> None:

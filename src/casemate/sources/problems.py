@@ -14,6 +14,13 @@ from casemate.errors import InputError
 LISTED = 50
 """How many problems one error spells out; the rest are counted."""
 
+ENOUGH = 1000
+"""How many problems are collected at all: hostile input can hold millions."""
+
+_LONGEST = 400
+_LONGEST_PLACE = 5000
+_LONGEST_WORD = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -24,8 +31,8 @@ class Problem:
     fix: str = ""
 
     def __str__(self) -> str:
-        advice = f"; {self.fix}" if self.fix else ""
-        return f"{self.where}: {self.what}{advice}"
+        advice = f"; {printable(self.fix)}" if self.fix else ""
+        return f"{printable(self.where, _LONGEST_PLACE)}: {printable(self.what)}{advice}"
 
 
 def raise_for(problems: Sequence[Problem]) -> None:
@@ -33,15 +40,25 @@ def raise_for(problems: Sequence[Problem]) -> None:
     if not problems:
         return
     if len(problems) == 1:
-        raise InputError(problems[0].what, where=problems[0].where, fix=problems[0].fix)
+        only = problems[0]
+        raise InputError(printable(only.what), where=printable(only.where, _LONGEST_PLACE), fix=printable(only.fix))
     lines = [f"  {problem}" for problem in problems[:LISTED]]
     if len(problems) > LISTED:
-        lines.append(f"  … and {len(problems) - LISTED} more")
-    raise InputError("\n".join([f"{len(problems)} mistakes in the input:", *lines]), fix="mend them and run again")
+        lines.append("  … and more" if len(problems) >= ENOUGH else f"  … and {len(problems) - LISTED} more")
+    counted = f"{len(problems)}{' or more' if len(problems) >= ENOUGH else ''}"
+    raise InputError("\n".join([f"{counted} mistakes in the input:", *lines]), fix="mend them and run again")
 
 
 def near_miss(word: str, known: Iterable[str]) -> str:
     """Advice that names the known word nearest to `word`, or an empty string when none is near."""
+    if len(word) > _LONGEST_WORD:
+        return ""
     by_lower = {each.lower(): each for each in known}
     close = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.7)
     return f'did you mean "{by_lower[close[0]]}"?' if close else ""
+
+
+def printable(text: str, longest: int = _LONGEST) -> str:
+    """Text from the input, cut to a length and with control characters as escapes: a terminal must not obey them."""
+    cut = text if len(text) <= longest else f"{text[:longest]}…"
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in cut)

@@ -20,6 +20,7 @@ from casemate.model.handler import Handler, NodeFacts
 from casemate.model.kube.pod import PodSpec
 from casemate.model.kube.workloads import Pod
 from casemate.model.support import EngineFeatures, FieldNote, Verdict
+from casemate.sources.problems import printable
 
 _LONGEST = 60
 _UNKNOWN = EngineFeatures()
@@ -106,13 +107,13 @@ def _shown(value: object) -> str:
         case int() | float():
             return str(value)
         case str():
-            return value if len(value) <= _LONGEST else f"{value[:_LONGEST]}…"
+            return printable(value, _LONGEST)
         case tuple():
             if all(isinstance(each, str | int) for each in value) and len(value) <= 4:
                 return ", ".join(map(_shown, value))
             return f"{len(value)} items"
         case dict():
-            return ", ".join(value)
+            return printable(", ".join(value), _LONGEST)
         case msgspec.Struct():
             kind = getattr(value, "type", None) or getattr(value, "name", None)
             return _shown(kind) if isinstance(kind, str) else ""

@@ -72,8 +72,6 @@ def check_service(service: Service, place: Place) -> None:
         here.at("ports").note("there are none", "add at least one")
     if headless and kind in ("NodePort", "LoadBalancer"):
         here.at("clusterIP").note(f"None contradicts type: {kind}")
-    if spec.sessionAffinityConfig and spec.sessionAffinity != "ClientIP":
-        here.at("sessionAffinityConfig").note("needs sessionAffinity: ClientIP")
     _check_addresses(spec, kind, here)
     _check_service_ports(spec, kind, here.at("ports"))
 

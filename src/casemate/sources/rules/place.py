@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from casemate.sources.document import Document
 from casemate.sources.marks import Path, Step, shown
-from casemate.sources.problems import Problem
+from casemate.sources.problems import ENOUGH, Problem
 from casemate.sources.rules.formats import Rule
 
 
@@ -25,6 +25,8 @@ class Place:
 
     def note(self, what: str, fix: str = "") -> None:
         """Record a problem with this field."""
+        if len(self.problems) >= ENOUGH:
+            return
         self.problems.append(Problem(self.document.where(self.path), f"{shown(self.path)}: {what}", fix))
 
     def check(self, value: object, rule: Rule) -> None:
