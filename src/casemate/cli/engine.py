@@ -108,7 +108,7 @@ async def _version(socket: str) -> str:
 
 
 def _print_plan(wanted: plan.Plan) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = 240
     table = Table(box=None, pad_edge=False, header_style="bold")

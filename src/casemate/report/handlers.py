@@ -44,7 +44,7 @@ def status_json(status: EngineStatus) -> str:
 
 def print_status(status: EngineStatus, console: Console | None = None) -> None:
     """Print a line about the engine and the table of its handlers to standard output."""
-    console = console or Console(highlight=False)
+    console = console or Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = 240
     console.print(_headline(status), soft_wrap=True)

@@ -68,18 +68,14 @@ class ContainerdConfig:
     snapshotter: str = "overlayfs"
 
 
-def schema_for(containerd: tuple[int, ...]) -> int:
-    """The configuration schema to write for a containerd of that version (`(1, 6, 20)` → 2)."""
-    return 3 if containerd >= (2,) else 2
+def render(containerd: tuple[int, ...], config: ContainerdConfig) -> str:
+    """The configuration file as TOML text, for a containerd of that version (`(1, 6, 20)`)."""
+    return "\n".join(_lines(containerd, config)) + "\n"
 
 
-def render(schema: int, config: ContainerdConfig) -> str:
-    """The configuration file as TOML text, in schema 2 or 3."""
-    return "\n".join(_lines(schema, config)) + "\n"
-
-
-def _lines(schema: int, config: ContainerdConfig) -> Iterator[str]:
+def _lines(containerd: tuple[int, ...], config: ContainerdConfig) -> Iterator[str]:
     paths = config.paths
+    schema = 2 if containerd < (2,) else 3
     yield from _table(
         "",
         {
@@ -91,13 +87,13 @@ def _lines(schema: int, config: ContainerdConfig) -> Iterator[str]:
     )
     yield from _table("grpc", {"address": str(paths.socket)})
     yield from _table("debug", {"level": "info"})
-    yield from _version_2(config) if schema == 2 else _version_3(config)
+    yield from _version_2(config) if schema == 2 else _version_3(config, containerd)
 
 
 def _version_2(config: ContainerdConfig) -> Iterator[str]:
     cri = 'plugins."io.containerd.grpc.v1.cri"'
     yield from _table(cri, {**_cri(config), **_streaming(), "sandbox_image": PAUSE_IMAGE})
-    yield from _table(f"{cri}.cni", _cni(config))
+    yield from _table(f"{cri}.cni", {"bin_dir": str(config.cni_plugins), **_cni(config)})
     yield from _table(f"{cri}.registry", _registry(config))
     yield from _table(
         f"{cri}.containerd", {"default_runtime_name": config.default_handler, "snapshotter": config.snapshotter}
@@ -105,7 +101,7 @@ def _version_2(config: ContainerdConfig) -> Iterator[str]:
     yield from _runtimes(f"{cri}.containerd", config.runtimes)
 
 
-def _version_3(config: ContainerdConfig) -> Iterator[str]:
+def _version_3(config: ContainerdConfig, containerd: tuple[int, ...]) -> Iterator[str]:
     runtime, images = 'plugins."io.containerd.cri.v1.runtime"', 'plugins."io.containerd.cri.v1.images"'
     yield from _table('plugins."io.containerd.nri.v1.nri"', {"disable": True})
     yield from _table('plugins."io.containerd.grpc.v1.cri"', _streaming())
@@ -113,7 +109,10 @@ def _version_3(config: ContainerdConfig) -> Iterator[str]:
     yield from _table(f"{images}.pinned_images", {"sandbox": PAUSE_IMAGE})
     yield from _table(f"{images}.registry", _registry(config))
     yield from _table(runtime, _cri(config))
-    yield from _table(f"{runtime}.cni", _cni(config))
+    plugins: Table = {"bin_dirs": (str(config.cni_plugins),)}
+    if containerd < (2, 1):
+        plugins = {"bin_dir": str(config.cni_plugins)}
+    yield from _table(f"{runtime}.cni", {**plugins, **_cni(config)})
     yield from _table(f"{runtime}.containerd", {"default_runtime_name": config.default_handler})
     yield from _runtimes(f"{runtime}.containerd", config.runtimes)
 
@@ -133,7 +132,7 @@ def _streaming() -> Table:
 
 
 def _cni(config: ContainerdConfig) -> Table:
-    return {"bin_dir": str(config.cni_plugins), "conf_dir": str(cni_folder(config.paths)), "max_conf_num": 1}
+    return {"conf_dir": str(cni_folder(config.paths)), "max_conf_num": 1}
 
 
 def _registry(config: ContainerdConfig) -> Table:

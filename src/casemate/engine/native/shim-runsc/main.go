@@ -6,8 +6,10 @@
 //     the background with that socket as descriptor 3, and prints the socket's address. gVisor's shim then lowers its OOM
 //     score, which needs CAP_SYS_RESOURCE, and ends with an error where that is missing. The launcher tries, and goes on.
 //  2. The address is printed plainly, which containerd 1.6 to 2.x all read (JSON only since 1.7).
-//  3. One shim serves a whole Pod: a container joins the shim of its sandbox, as containerd 2.x asks for and as runc's
-//     shim does on 1.6.
+//  3. On containerd 1.6 one shim serves a whole Pod, as runc's does: a container joins the shim of its sandbox. Later
+//     ones get a shim per container, gVisor's own default: its shim answers `shutdown` with nothing while other containers
+//     run, which containerd 2.x takes for a failure, and tries to stop the container for ever. Later ones are known by
+//     MAX_SHIM_VERSION in the environment.
 //  4. Any other action goes to gVisor's shim unchanged.
 //  5. gVisor's shim and runsc are found next to the name that the launcher was called by (`shim`, `runsc`), whatever PATH
 //     says.
@@ -32,6 +34,7 @@ import (
 const (
 	socketFolder     = "/run/containerd/s"
 	sandboxID        = "io.kubernetes.cri.sandbox-id"
+	maxShimVersion   = "MAX_SHIM_VERSION"
 	shimOOMScore     = "-999"
 	connectLimit     = 100 * time.Millisecond
 	addressFile      = "address"
@@ -88,7 +91,7 @@ func parse(arguments []string) request {
 
 // start returns the address of the shim that serves the container whose bundle is the current folder.
 func start(shim string, asked request) (string, error) {
-	sandbox, err := sandboxOf(asked.id)
+	sandbox, err := shimOf(asked.id)
 	if err != nil {
 		return "", err
 	}
@@ -111,8 +114,11 @@ func start(shim string, asked request) (string, error) {
 	return address, nil
 }
 
-// sandboxOf names the Pod sandbox that a container belongs to; a container outside Pods is its own.
-func sandboxOf(id string) (string, error) {
+// shimOf names the container whose shim serves this one: on containerd 1.6 its Pod's sandbox, else itself.
+func shimOf(id string) (string, error) {
+	if _, later := os.LookupEnv(maxShimVersion); later {
+		return id, nil
+	}
 	text, err := os.ReadFile(containerSpec)
 	if err != nil {
 		return "", err
