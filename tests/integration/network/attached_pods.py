@@ -70,8 +70,13 @@ class Attached:
         assert self._server.stdout.readline() == b"ready\n"
 
     def state(self, **changes: object) -> PodState:
-        settled = {"labels": {"app": "web"}, "ready": True, "ports": (ContainerPort(containerPort=8080, name="http"),)}
-        return PodState("default", self.name, self.ip, **{**settled, **changes})  # type: ignore[arg-type]
+        settled: dict[str, object] = {
+            "ip": self.ip,
+            "labels": {"app": "web"},
+            "ready": True,
+            "ports": (ContainerPort(containerPort=8080, name="http"),),
+        }
+        return PodState("default", self.name, **{**settled, **changes})  # type: ignore[arg-type]
 
     def run(self, *command: str) -> str:
         done = subprocess.run(

@@ -108,3 +108,14 @@ def test_taking_a_port_away_from_an_open_connection_is_no_fault_of_the_loop(
             assert client.recv(10) == b""
 
     assert loop.faults == []
+
+
+def test_of_two_pods_that_want_one_port_the_one_that_has_it_keeps_it(
+    fabric: Fabric, loop: Loop, pods: tuple[Attached, ...]
+) -> None:
+    port, (one, two, _) = free_port(), pods
+    loop(fabric.update([], [hosted(two, port)]))
+    faults = loop(fabric.update([], [hosted(one, port), hosted(two, port)]))
+
+    assert faults == (f"Pod default/one: 127.0.0.1:{port}/TCP is also that of Pod default/two",)
+    assert ask(port).startswith("two ")

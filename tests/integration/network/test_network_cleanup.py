@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 
 import pytest
@@ -63,6 +64,7 @@ def test_the_cleanup_of_one_engine_spares_another_whose_name_it_begins(plan: Net
     finally:
         pod.detach()
         cleanup.remove(longer, other)
+        shutil.rmtree(longer.state)
 
 
 def test_a_cleanup_of_nothing_does_nothing(plan: NetworkPlan, paths: EnginePaths) -> None:

@@ -123,3 +123,18 @@ def test_a_udp_client_that_goes_on_from_one_port_is_led_to_the_new_endpoint(
             seen.append(client.recv(100).split()[0].decode())
 
     assert seen == ["one", "two", "two"]
+
+
+def test_a_service_leads_to_a_pod_in_the_hosts_network(fabric: Fabric, loop: Loop, pods: tuple[Attached, ...]) -> None:
+    with socket.create_server(("", 0)) as server:
+        ports = (ServicePort(port=80, targetPort=server.getsockname()[1]),)
+        loop(fabric.update([service(ports=ports)], [pods[0].state(ip="", host_network=True)]))
+        command = ["busybox", "nc", "-w", "2", fabric.cluster_ip(KEY), "80"]
+        with subprocess.Popen(["ip", "netns", "exec", pods[1].namespace, *command], stdout=subprocess.PIPE) as client:
+            server.settimeout(5)
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(b"the host")
+            answer = client.communicate(timeout=10)[0]
+
+    assert answer == b"the host"

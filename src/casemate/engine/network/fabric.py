@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -43,7 +44,6 @@ class Fabric:
         self._router = Router(self.plan, paths.name)
         self._dns = DnsServer(self._router.link.path, self.plan.dns_address)
         self._relays = Relays()
-        self._rules: tuple[ServiceRules, ...] = ()
         self._lock = asyncio.Lock()
 
     async def start(self) -> None:
@@ -64,14 +64,18 @@ class Fabric:
             self._held = held
 
     async def update(self, services: Sequence[Service], pods: Sequence[PodState]) -> tuple[str, ...]:
-        """Make names, routes and host ports those of `services` and `pods`; says which host ports could not be had."""
+        """Make names, routes and host ports those of `services` and `pods`; says which host ports could not be had.
+
+        Both are all there are: call it first when all Pods that run are known, or their Services stand still meanwhile.
+        """
         async with self._lock:
             self.allocate(services)
-            self._rules = self._resolve(services, pods)
-            self._dns.zone = zone.build(self._rules, pods, self.plan.cluster_network)
-            await asyncio.to_thread(self._router.apply, self._rules)
-            forwards = (*hostports.of_pods(pods), *hostports.of_services(self._rules))
-            return await self._relays.apply(forwards)
+            located = (self._located(pod) for pod in pods)
+            in_order = sorted(located, key=lambda pod: (pod.namespace, pod.name))
+            rules = self._resolve(services, in_order)
+            self._dns.zone = zone.build(rules, in_order, self.plan.cluster_network)
+            await asyncio.to_thread(self._router.apply, rules)
+            return await self._relays.apply((*hostports.of_pods(in_order), *hostports.of_services(rules)))
 
     async def stop(self) -> None:
         """Close the sockets. The router and its rules stay for the next supervisor (see `cleanup`)."""
@@ -90,11 +94,14 @@ class Fabric:
         """The variables that name `services` (allocated before) to a new Pod of `namespace`."""
         return links.environment(self._resolve(services, ()), namespace)
 
+    def _located(self, pod: PodState) -> PodState:
+        """The Pod with an address that others reach: in the host's network, the host's end of the router's link."""
+        return replace(pod, ip=str(self.plan.host_address)) if pod.host_network else pod
+
     def _resolve(self, services: Sequence[Service], pods: Sequence[PodState]) -> tuple[ServiceRules, ...]:
         ips = dict(self._held.cluster_ips)
         ports = _by_service(self._held.node_ports)
-        in_order = sorted(pods, key=lambda pod: (pod.namespace, pod.name))
-        found = (resolve(each, ips.get(key_of(each), ""), in_order, ports.get(key_of(each), {})) for each in services)
+        found = (resolve(each, ips.get(key_of(each), ""), pods, ports.get(key_of(each), {})) for each in services)
         return tuple(sorted(found, key=lambda rules: rules.key))
 
 

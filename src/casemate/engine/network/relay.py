@@ -50,19 +50,21 @@ class Relays:
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._quota = Quota(files // 4)  # a TCP client takes two files
         self._relays: dict[Listen, TcpRelay | UdpRelay] = {}
+        self._owners: dict[Listen, str] = {}
 
     async def apply(self, forwards: Iterable[Forward]) -> tuple[str, ...]:
         """Serve exactly `forwards` that have a target; says which could not be had and why.
 
-        Of two that collide the first is served.
+        Of two that want one port, who has it keeps it; else the first gets it.
         """
         wanted: dict[Listen, Forward] = {}
         faults: list[str] = []
-        for forward in forwards:
+        for forward in sorted(forwards, key=lambda each: self._owners.get(each.listen) != each.owner):
             other = wanted.setdefault(forward.listen, forward)
             if other != forward:
                 faults.append(f"{forward.owner}: {forward.listen} is also that of {other.owner}")
         wanted = {listen: forward for listen, forward in wanted.items() if forward.address}
+        self._owners = {listen: forward.owner for listen, forward in wanted.items()}
         for listen in self._relays.keys() - wanted.keys():
             await self._relays.pop(listen).close()
         for listen, forward in wanted.items():
