@@ -92,9 +92,9 @@ def _list_problems(raw: Raw, kind: str) -> Iterator[Problem]:
         yield raw.problem(("apiVersion",), f"{kind} has another API version", f"write apiVersion: {expected}")
     items = raw.value.get("items")
     if items is not None and not isinstance(items, list):
-        yield raw.problem(("items",), f"expected a list, found {_found(items)}")
-    for key in sorted(raw.value.keys() - {"apiVersion", "kind", "metadata", "items"}):
-        yield raw.problem((key,), "unknown field", near_miss(key, ("apiVersion", "kind", "metadata", "items")))
+        yield raw.problem(("items",), f"expected a list, found {_found(items)}", "write the objects as a list")
+    for key in sorted(raw.value.keys() - _LIST_FIELDS):
+        yield raw.problem((key,), "unknown field", near_miss(key, _LIST_FIELDS) or "remove it; objects go into items")
 
 
 def _kind_of(raw: Raw) -> type[KubeObject] | list[Problem]:
@@ -125,8 +125,15 @@ def _schema(struct: type) -> inspect.Type:
     return inspect.type_info(struct)
 
 
+_NO_MAPPING = "write its fields as key: value, or remove it"
+
+
 class _EnoughError(Exception):
     """There are so many mistakes that the rest need not be looked for."""
+
+
+_LIST_FIELDS = frozenset(("apiVersion", "kind", "metadata", "items"))
+_FEW = 12
 
 
 class _Walk:
@@ -163,7 +170,7 @@ class _Walk:
 
     def _struct(self, value: Value, schema: inspect.StructType, path: Path) -> object:
         if not isinstance(value, dict):
-            self._note(path, f"expected a mapping, found {_found(value)}")
+            self._note(path, f"expected a mapping, found {_found(value)}", _NO_MAPPING)
             return None
         fields = {each.encode_name: each for each in schema.fields}
         clean: dict[str, object] = {}
@@ -190,7 +197,7 @@ class _Walk:
 
     def _map(self, value: Value, schema: inspect.DictType, path: Path) -> object:
         if not isinstance(value, dict):
-            self._note(path, f"expected a mapping, found {_found(value)}")
+            self._note(path, f"expected a mapping, found {_found(value)}", _NO_MAPPING)
             return None
         return {key: self._item(each, schema.value_type, (*path, key)) for key, each in value.items()}
 
@@ -228,10 +235,10 @@ def _found(value: Value) -> str:
 
 def _quoting(value: Value, expected: str) -> str:
     if "a string" not in expected:
-        return "remove the quotes" if isinstance(value, str) and value.lower() in _UNQUOTED else ""
+        return "remove the quotes" if isinstance(value, str) and value.lower() in _UNQUOTED else f"write {expected}"
     if isinstance(value, bool):
         return "quote it: YAML reads y, yes, on, n, no and off as true and false"
-    return "quote it" if isinstance(value, int | float) else ""
+    return "quote it" if isinstance(value, int | float) else f"write {expected}"
 
 
 _UNQUOTED = frozenset(("true", "false")) | frozenset(str(number) for number in range(65536))
@@ -246,7 +253,8 @@ def _nearest_field(name: str, schema: inspect.StructType) -> str:
         inner = _struct_in(each.type)
         if inner and name in (below.encode_name for below in inner.fields):
             return f"it belongs in {each.encode_name}"
-    return ""
+    names = ", ".join(each.encode_name for each in schema.fields)
+    return f"the fields here are {names}" if len(schema.fields) <= _FEW else "remove it"
 
 
 def _struct_in(schema: inspect.Type) -> inspect.StructType | None:

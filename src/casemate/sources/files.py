@@ -68,7 +68,7 @@ def _contents(inputs: Sequence[str], stdin: BinaryIO) -> Iterator[tuple[str, byt
     for name in inputs:
         if name == "-":
             yield "<stdin>", stdin.read(MAX_BYTES + 1)
-        elif Path(name).is_dir():
+        elif _is_folder(name):
             yield from _folder(name)
         else:
             yield name, _file(name)
@@ -88,6 +88,13 @@ def _folder(name: str) -> Iterator[tuple[str, bytes | Problem]]:
         yield name, _unreadable(str(error.filename), error)
     if not found and not unreadable:
         yield name, Problem(name, "no .yaml, .yml or .json file in this folder", "name a folder that has manifests")
+
+
+def _is_folder(name: str) -> bool:
+    try:
+        return Path(name).is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def _file(name: str) -> bytes | Problem:

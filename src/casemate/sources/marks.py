@@ -12,6 +12,7 @@ Step: TypeAlias = str | int
 Path: TypeAlias = tuple[Step, ...]
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_LONGEST_KEY = 100
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[([^\]]*)\]")
 
 
@@ -45,7 +46,9 @@ def shown(path: Iterable[Step]) -> str:
     """A path as Kubernetes prints it: `spec.containers[0].image`, `metadata.labels[example.com/tier]`."""
     text = ""
     for step in path:
-        if isinstance(step, int) or not _PLAIN_KEY.fullmatch(step):
+        if isinstance(step, str) and len(step) > _LONGEST_KEY:
+            text += f"[{step[:_LONGEST_KEY]}…]"
+        elif isinstance(step, int) or not _PLAIN_KEY.fullmatch(step):
             text += f"[{step}]"
         else:
             text += f".{step}" if text else step
