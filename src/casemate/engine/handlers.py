@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import msgspec
 
 from casemate.catalogue.runtimes import Catalogue
+from casemate.engine import cgroup
 from casemate.engine.containerd.config import PAUSE_IMAGE
 from casemate.engine.cri import cri_pb2 as pb
 from casemate.engine.cri.client import CriClient
@@ -35,7 +36,7 @@ CHECK_SECONDS = 60.0
 """How long one handler may take to start its sandbox and container."""
 
 CHECK_LABEL = "casemate.dev/check"
-"""Marks sandboxes that only try a handler."""
+"""Marks sandboxes that only try a handler; its value is the engine's name."""
 
 _WASM = "casemate-wasm"
 _MODULE_SECONDS = 20.0
@@ -80,6 +81,7 @@ async def check(
     client: CriClient, tried: Sequence[Candidate], catalogue: Catalogue, paths: EnginePaths
 ) -> tuple[Handler, ...]:
     """Try every candidate on the running engine, one after another so that start times compare."""
+    await _remove_sandboxes(client, paths)  # of a check that was killed
     return tuple([await _check(client, each, catalogue, paths) for each in tried])
 
 
@@ -138,20 +140,22 @@ async def _sandbox(
     client: CriClient, handler: str, paths: EnginePaths
 ) -> AsyncIterator[tuple[str, pb.PodSandboxConfig]]:
     config = _sandbox_config(handler, paths)
-    sandbox_id = ""
     try:
-        sandbox_id = await client.run_pod_sandbox(config, handler)
-        yield sandbox_id, config
+        yield await client.run_pod_sandbox(config, handler), config
     finally:
-        await asyncio.shield(_remove(client, sandbox_id, config))
+        await asyncio.shield(_remove(client, config, paths))
 
 
-async def _remove(client: CriClient, sandbox_id: str, config: pb.PodSandboxConfig) -> None:
-    labelled = await client.pod_sandboxes(dict(config.labels))
-    for each in {sandbox_id, *(found.id for found in labelled)} - {""}:
-        await client.stop_pod_sandbox(each)
-        await client.remove_pod_sandbox(each)
+async def _remove(client: CriClient, config: pb.PodSandboxConfig, paths: EnginePaths) -> None:
+    await _remove_sandboxes(client, paths)
+    await asyncio.to_thread(cgroup.remove, config.linux.cgroup_parent)
     await asyncio.to_thread(shutil.rmtree, config.log_directory, ignore_errors=True)
+
+
+async def _remove_sandboxes(client: CriClient, paths: EnginePaths) -> None:
+    for each in await client.pod_sandboxes({CHECK_LABEL: paths.name}):
+        await client.stop_pod_sandbox(each.id)
+        await client.remove_pod_sandbox(each.id)
 
 
 def _sandbox_config(handler: str, paths: EnginePaths) -> pb.PodSandboxConfig:
@@ -159,9 +163,9 @@ def _sandbox_config(handler: str, paths: EnginePaths) -> pb.PodSandboxConfig:
     config = pb.PodSandboxConfig(
         metadata=pb.PodSandboxMetadata(name=f"check-{handler}", namespace="casemate-system", uid=uid),
         log_directory=str(paths.logs / f"check-{uid}"),
-        labels={CHECK_LABEL: uid},
+        labels={CHECK_LABEL: paths.name},
     )
-    config.linux.cgroup_parent = f"/casemate/{paths.name}/pod{uid}"
+    config.linux.cgroup_parent = cgroup.pod_cgroup_path(paths.name, uid)
     return config
 
 

@@ -24,8 +24,8 @@ from pathlib import Path
 import msgspec
 
 from casemate.catalogue import runtimes
-from casemate.engine import handlers, node, pause
-from casemate.engine.containerd import config, namespace, process, remains
+from casemate.engine import cgroup, handlers, node, pause
+from casemate.engine.containerd import config, namespace, process
 from casemate.engine.cri import cri_pb2 as pb
 from casemate.engine.cri.client import CriClient
 from casemate.engine.install import found, tools
@@ -46,9 +46,8 @@ def start(paths: EnginePaths, cri: str | None = None) -> EngineSettings:
 
     Raises `MissingError` when something is not installed, `InputError` when the engine was first started otherwise.
     """
-    for folder in (paths.root, paths.state):
-        folder.mkdir(mode=0o711, parents=True, exist_ok=True)
     settings = _settle(paths, cri)
+    paths.state.mkdir(mode=0o711, parents=True, exist_ok=True)
     fresh = settings.external or process.running(paths) is None
     if not settings.external:
         _start_containerd(paths, settings)
@@ -69,7 +68,7 @@ def stop(paths: EnginePaths) -> None:
         asyncio.run(_remove_sandboxes(settings.cri_socket, {ENGINE_LABEL: paths.name}))
     elif namespace.exists(paths):
         _stop_containerd(paths, settings)
-    remains.remove_cgroups(paths)
+    cgroup.remove_engine(paths.name)
     cleanup.remove(paths, plan.NetworkPlan.of(settings))
     shutil.rmtree(paths.state, ignore_errors=True)
 
@@ -81,7 +80,7 @@ def _stop_containerd(paths: EnginePaths, settings: EngineSettings) -> None:
     except CasemateError:
         pass  # what CRI could not stop is killed below
     process.stop(paths)
-    remains.kill(paths)
+    namespace.kill_members(paths)
     namespace.delete(paths)
 
 
@@ -113,6 +112,7 @@ def _first_settings(paths: EnginePaths, cri: str | None) -> EngineSettings:
         dns_address=str(networks.dns_address),
         default_handler=asyncio.run(_default_of(cri)) if cri else _default_found(),
     )
+    paths.root.mkdir(mode=0o711, parents=True, exist_ok=True)
     fresh = paths.settings.with_suffix(".new")
     fresh.write_bytes(msgspec.json.format(msgspec.json.encode(settings), indent=2))
     fresh.replace(paths.settings)

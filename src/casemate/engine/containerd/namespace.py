@@ -13,7 +13,11 @@ Rules:
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from casemate.engine.paths import EnginePaths
@@ -23,6 +27,7 @@ _FIXED_PLACES = {"shims": Path("/run/containerd"), "cni-results": Path("/var/lib
 """Our folder in the engine's state, and the fixed place where it is seen."""
 
 _OWN = Path("/proc/self/ns/mnt")
+_KILL_SECONDS = 10.0
 
 
 def create(paths: EnginePaths) -> None:
@@ -73,6 +78,16 @@ def contains(paths: EnginePaths, pid: int) -> bool:
     """Whether a live process of that id is inside (so a reused id is told from the process that we started)."""
     inside = _identity(Path(f"/proc/{pid}/ns/mnt"))
     return inside is not None and inside == _engine(paths)
+
+
+def kill_members(paths: EnginePaths) -> None:
+    """Kill every process inside, and wait until they are gone (ten seconds at most)."""
+    deadline = time.monotonic() + _KILL_SECONDS
+    while (pids := set(members(paths)) - {os.getpid()}) and time.monotonic() < deadline:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.02)
 
 
 def _engine(paths: EnginePaths) -> tuple[int, int] | None:
