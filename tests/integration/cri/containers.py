@@ -42,9 +42,8 @@ class running_containerd:  # noqa: N801 - reads as a function
     def __enter__(self) -> EnginePaths:
         paths = self.paths
         written = config.ContainerdConfig(paths, RUNTIMES, "runc", Path("/usr/lib/cni"), can_lower_oom_score=False)
-        schema = config.schema_for(process.version(process.binary()))
         config.cni_folder(paths).mkdir(parents=True, exist_ok=True)
-        process.start(paths, config.render(schema, written))
+        process.start(paths, config.render(process.version(process.binary()), written))
         settings = EngineSettings(
             name=paths.name,
             cri_socket=str(paths.socket),

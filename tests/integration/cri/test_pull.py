@@ -152,7 +152,7 @@ def no_manifest(path: str, body: bytes) -> bytes:
 
 
 LIES = [
-    (damaged, True, pull.PullFailed, "does not have its digest"),
+    (damaged, True, pull.PullFailed, "not of its digest"),
     (cut, True, IncompleteError, "was cut"),
     (cut, False, CasemateError, "digest|cut|size"),
     (longer, False, CasemateError, "digest|size|cut"),

@@ -142,15 +142,15 @@ _EXPLANATIONS = (
         "check the registry's name and the network, or give the image with --image {image}=PATH",
     ),
     _Explanation(
-        "unexpected EOF|connection reset|: EOF|short read|failed size validation",
+        "unexpected EOF|connection reset|: EOF|short read",
         IncompleteError,
         "the connection to the registry {registry} was cut: {message}",
         "try again",
     ),
     _Explanation(
-        "unexpected commit digest|digest mismatch|wrong diff ?id|failed to validate manifest|mismatched image",
+        "unexpected commit digest|failed size validation|digest mismatch|wrong diff ?id|failed to validate manifest",
         PullFailed,
-        "the registry {registry} sent content that does not have its digest: {message}",
+        "the registry {registry} sent content that is not of its digest and size: {message}",
         "push the image anew",
     ),
     _Explanation("no match for platform", PullFailed, "the registry has no image for this platform"),

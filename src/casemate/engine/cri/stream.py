@@ -101,7 +101,8 @@ class Session:
         block = spdy.HeaderBlock()
         for channel, number in self._numbers.items():
             self._writer.write(spdy.open_stream(number, block.encode({"streamtype": channel})))
-        await self._writer.drain()
+        with suppress(ConnectionError):  # as in _say
+            await self._writer.drain()
 
     async def _say(self, channel: Channel, payload: bytes, *, last: bool = False) -> None:
         with suppress(ConnectionError):  # the command is gone; output() tells how it ended
