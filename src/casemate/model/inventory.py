@@ -29,9 +29,9 @@ from casemate.model.kube.workloads import (
     StatefulSet,
 )
 
-Workload: TypeAlias = Pod | Deployment | ReplicaSet | StatefulSet | DaemonSet | Job | CronJob
+WorkloadObject: TypeAlias = Pod | Deployment | ReplicaSet | StatefulSet | DaemonSet | Job | CronJob
 KubeObject: TypeAlias = (
-    Workload | ConfigMap | Secret | PersistentVolumeClaim | Service | ServiceAccount | Namespace | RuntimeClass
+    WorkloadObject | ConfigMap | Secret | PersistentVolumeClaim | Service | ServiceAccount | Namespace | RuntimeClass
 )
 
 _Set: TypeAlias = Deployment | ReplicaSet | StatefulSet | DaemonSet
@@ -42,7 +42,7 @@ _Named = TypeVar("_Named", ConfigMap, Secret, PersistentVolumeClaim, ServiceAcco
 class PodTemplate(msgspec.Struct, frozen=True, kw_only=True):
     """A Pod specification with the object that it stands in, and where it stands there (`path`)."""
 
-    workload: Workload
+    workload: WorkloadObject
     kind: str
     namespace: str
     name: str
@@ -122,7 +122,7 @@ class Inventory(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def _template(
-    workload: Workload, holder: Pod | PodTemplateSpec | None, path: str = "spec.template.spec"
+    workload: WorkloadObject, holder: Pod | PodTemplateSpec | None, path: str = "spec.template.spec"
 ) -> PodTemplate:
     assert holder is not None  # `sources` refuses workloads without a template
     assert holder.spec is not None

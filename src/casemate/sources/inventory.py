@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from casemate.model.inventory import Inventory, KubeObject, Workload
+from casemate.model.inventory import Inventory, KubeObject, WorkloadObject
 from casemate.model.kube.meta import ObjectMeta
 from casemate.model.kube.objects import (
     ConfigMap,
@@ -118,7 +118,7 @@ def _check_object(found: KubeObject, place: Place) -> None:
             pass
 
 
-def _check_workload(found: Workload, place: Place) -> None:
+def _check_workload(found: WorkloadObject, place: Place) -> None:
     match found:
         case Pod():
             check_pod_spec(found.spec, found.metadata, place.at("spec"))

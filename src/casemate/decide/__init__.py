@@ -1,0 +1,1 @@
+"""How much isolation a workload needs, what it has, what closes the gap, and what would break. Pure: no file, no socket."""

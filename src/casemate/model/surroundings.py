@@ -1,0 +1,52 @@
+"""What stands next to workloads and changes what they need and have: classes, nodes, exposure, rights."""
+
+from __future__ import annotations
+
+import msgspec
+
+from casemate.model.kube.objects import RuntimeClass
+
+
+class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A node of the cluster. `handlers` is None when the node does not say (Kubernetes before 1.30)."""
+
+    name: str
+    labels: dict[str, str] = {}
+    handlers: tuple[str, ...] | None = None
+    user_namespace_handlers: tuple[str, ...] = ()
+    container_runtime: str = ""
+    kernel: str = ""
+    kubelet: str = ""
+
+
+class Rights(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a service account may do. `broad` names the grants that reach beyond its own objects, such as `secrets: list`."""
+
+    broad: tuple[str, ...] = ()
+    cluster_admin: bool = False
+
+
+class Exposure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a workload is reached. `via` names what exposes it, such as `Ingress shop/web`."""
+
+    internet: bool = False
+    via: tuple[str, ...] = ()
+    network_policy: bool = False
+
+
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Everything known besides the workloads. `complete` is false for files: what is absent there may still exist.
+
+    `exposure` is by `Workload.title`, `rights` by `namespace/serviceAccount`, `namespaces` gives labels by name.
+    """
+
+    complete: bool = False
+    runtime_classes: tuple[RuntimeClass, ...] = ()
+    nodes: tuple[Node, ...] = ()
+    namespaces: dict[str, dict[str, str]] = {}
+    exposure: dict[str, Exposure] = {}
+    rights: dict[str, Rights] = {}
+
+    def runtime_class(self, name: str) -> RuntimeClass | None:
+        """The RuntimeClass of that name, or None."""
+        return next((each for each in self.runtime_classes if each.metadata and each.metadata.name == name), None)
