@@ -11,7 +11,7 @@ from casemate.model.workload import Workload
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One summand or argument. `id` is the catalogue's row, `path` the field that it comes from, `points` its weight."""
+    """One summand or argument: the catalogue's row (`id`), its weight (`points`), the field that it comes from."""
 
     id: str
     text: str
@@ -94,7 +94,7 @@ class Blocker(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a runtime costs per Pod: bytes, millicores, seconds at start. None is unknown. `source` says whose figures."""
+    """What a runtime costs per Pod: bytes, millicores, seconds at start. None is unknown."""
 
     memory: int | None = None
     cpu: int | None = None
@@ -121,7 +121,7 @@ class Recommendation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 class EscapeRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One reference escape: does it apply to this workload, and is it stopped `now` and `after`, and why (`because`)."""
+    """One reference escape: whether it is stopped `now` and `after` the recommendation, and why (`because`)."""
 
     id: str
     now: str

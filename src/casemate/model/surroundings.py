@@ -20,7 +20,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Rights(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a service account may do. `broad` names the grants that reach beyond its own objects, such as `secrets: list`."""
+    """What a service account may do. `broad` names grants that reach beyond its own objects: `secrets: list`."""
 
     broad: tuple[str, ...] = ()
     cluster_admin: bool = False

@@ -23,10 +23,10 @@ class Source(msgspec.Struct, frozen=True, omit_defaults=True):
 class Workload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A Pod template with its identity.
 
-    `kind` and `name` are those of the object that a person writes; `owners` lead from it to the Pod, outermost first, as
-    `Kind/name`. `metadata` is the Pod template's, `object_labels` and `object_annotations` are the outer object's. `path` is
-    where the Pod specification stands in that object, such as `spec.template.spec`. `unknown_fields` were in the input
-    but are no fields of the API: they have no effect, which is a finding of its own.
+    `kind` and `name` are those of the object that a person writes; `owners` lead from it to the Pod, outermost first,
+    as `Kind/name`. `metadata` is the Pod template's, `object_labels` and `object_annotations` are the outer object's.
+    `path` is where the Pod specification stands in that object, such as `spec.template.spec`. `unknown_fields` were in
+    the input but are no fields of the API: they have no effect, which is a finding of its own.
     """
 
     api_version: str
