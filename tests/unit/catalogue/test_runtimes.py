@@ -1,0 +1,41 @@
+"""The catalogue's rows, and what names tell."""
+
+from __future__ import annotations
+
+import pytest
+
+from casemate.catalogue import runtimes
+from casemate.model.boundary import Boundary
+
+CLASSES = [
+    ("runc", Boundary.SHARED),
+    ("gvisor", Boundary.SANDBOX),
+    ("wasm", Boundary.SANDBOX),
+    ("wasmtime", Boundary.SHARED),  # runwasi runs native images natively
+    ("kata", Boundary.VM),
+    ("kata-qemu", Boundary.VM),
+    ("kata-qemu-snp", Boundary.CONFIDENTIAL),
+    ("kata-qemu-coco-dev", Boundary.VM),
+    ("gvisor2", Boundary.UNKNOWN),
+    ("", Boundary.UNKNOWN),
+]
+
+
+@pytest.mark.parametrize(("name", "boundary"), CLASSES)
+def test_a_class_declares_the_boundary_of_the_most_specific_row(name: str, boundary: Boundary) -> None:
+    assert runtimes.load().boundary_of_class(name) is boundary
+
+
+def test_a_handler_is_known_by_the_classes_of_its_runtime() -> None:
+    assert runtimes.load().class_names("runsc") == ("gvisor", "runsc")
+
+
+@pytest.mark.parametrize("handler", ["kata-fc", "never-heard-of"])
+def test_a_handler_among_many_or_unknown_goes_by_its_own_name(handler: str) -> None:
+    assert runtimes.load().class_names(handler) == (handler,)
+
+
+def test_every_row_says_where_it_is_known_from() -> None:
+    rows = runtimes.load().runtimes
+    assert len({row.id for row in rows}) == len(rows)
+    assert all(row.source and row.boundary is not Boundary.UNKNOWN for row in rows)
