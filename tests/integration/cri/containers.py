@@ -79,7 +79,7 @@ class running_containerd:  # noqa: N801 - reads as a function
 
 @asynccontextmanager
 async def started_sandbox(
-    client: CriClient, paths: EnginePaths, name: str = "", handler: str = "crun"
+    client: CriClient, paths: EnginePaths, name: str = "", handler: str = "runc"
 ) -> AsyncIterator[tuple[str, pb.PodSandboxConfig]]:
     """A sandbox with a kubelet's labels; removed at the end."""
     number = next(numbers)

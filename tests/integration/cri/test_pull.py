@@ -166,6 +166,7 @@ def test_a_registry_that_lies_or_breaks_off_gives_no_image(
     node: EnginePaths, tmp_path: Path, lie, announce_truth: bool, kind: type[CasemateError], said: str
 ) -> None:
     liar = registry.Liar(fresh_image(tmp_path / "app.tar"), lie, announce_truth=announce_truth)
+    registries.name_as_plain(config.registries_folder(node), liar.image.partition("/")[0])
     try:
         with pytest.raises(kind, match=said):
             pull_image(node, liar.image)

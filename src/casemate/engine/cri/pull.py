@@ -118,7 +118,7 @@ class _Explanation:
 
 
 _PLAIN = _Explanation(
-    "server gave HTTP response to HTTPS client",
+    "server gave HTTP response to HTTPS client|first record does not look like a TLS handshake",
     PullFailed,
     "the registry {registry} speaks plain HTTP and was not named as one that may",
     "--plain-http {registry}, if you trust the network to it",
