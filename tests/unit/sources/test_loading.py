@@ -56,8 +56,8 @@ def test_a_document_knows_where_each_field_stands(path, place):
 def test_documents_lists_and_lists_in_lists_become_objects_in_order():
     maps = [f"{{apiVersion: v1, kind: ConfigMap, metadata: {{name: m{n}}}}}" for n in range(4)]
     inner = f"{{apiVersion: v1, kind: List, items: [{maps[1]}]}}"
-    text = f"{maps[0]}\n---\n# nothing\n---\napiVersion: v1\nkind: List\nmetadata: {{}}\nitems: [{inner}, {maps[2]}]\n--- {maps[3]}"
-    documents = read(text)
+    outer = f"apiVersion: v1\nkind: List\nmetadata: {{}}\nitems: [{inner}, {maps[2]}]"
+    documents = read(f"{maps[0]}\n---\n# nothing\n---\n{outer}\n--- {maps[3]}")
     assert [each.object.metadata.name for each in documents] == ["m0", "m1", "m2", "m3"]
     assert [each.line for each in documents] == [1, 8, 8, 9]
 
