@@ -1,7 +1,8 @@
 """Images made from files, the same bytes each time.
 
 1. One uncompressed layer: entries sorted by path, parents first, times zero, owners and modes as given.
-2. The config has no history and the time 1970; so equal files and settings give equal digests on any machine.
+2. The config has no history and the time 1970; so equal files and settings give equal digests on any machine of one
+   architecture.
 3. The result is an OCI layout in a tar, which `casemate.images.layout` reads, checks and the engine takes.
 """
 

@@ -2,7 +2,8 @@
 
 1. Every blob's size and digest is checked against what refers to it, from the index down, before anything is used; a
    layer's content, unpacked, is checked against the config's diff_ids too (gzip and plain; zstd is left to the engine).
-2. Of several platforms the host's is taken; of several images the one that bears the wanted name.
+2. Of several platforms one that runs here is taken (`casemate.images.platforms`); of several images the one that bears
+   the wanted name.
 3. Documents are at most 4 MiB, indexes nest at most three deep, layers are at most 500 and unpack to at most 64 GiB.
 4. An archive of `docker save` without an OCI index has no manifest: its layers are checked against the config's
    diff_ids, its config against its own name where that is a digest, and a manifest is made.
@@ -20,7 +21,7 @@ from typing import BinaryIO
 import msgspec
 
 from casemate.errors import InputError
-from casemate.images import oci
+from casemate.images import oci, platforms
 from casemate.images.build import Documents
 from casemate.images.files import Files, open_files
 from casemate.images.oci import Config, Descriptor, Index, Manifest
@@ -37,7 +38,7 @@ _LARGEST_UNPACKED = 64 << 30
 class Image:
     """An image for this platform, all of it checked.
 
-    `digests` leads from the layout's index to the manifest, whose digest comes last.
+    `digests` leads from the layout's index to the manifest as it lies there, whose digest comes last.
     """
 
     digests: tuple[str, ...]
@@ -47,8 +48,8 @@ class Image:
 
     @property
     def digest(self) -> str:
-        """The manifest's digest."""
-        return self.digests[-1]
+        """The manifest's digest, as the engine gets it."""
+        return _digest("sha256:", self.documents.manifest)
 
     @property
     def id(self) -> str:
@@ -84,7 +85,7 @@ def _from_index(files: Files, descriptor: Descriptor, path: tuple[str, ...], dep
     if depth >= _DEEPEST:
         raise InputError(f"indexes nest deeper than {_DEEPEST}", where=where)
     index = oci.decode(_document(files, descriptor), Index, where)
-    return _from_index(files, _for_host(index.manifests, where), (*path, descriptor.digest), depth + 1)
+    return _from_index(files, platforms.choose(index.manifests, where), (*path, descriptor.digest), depth + 1)
 
 
 def _from_manifest(files: Files, descriptor: Descriptor, digests: tuple[str, ...]) -> Image:
@@ -93,24 +94,22 @@ def _from_manifest(files: Files, descriptor: Descriptor, digests: tuple[str, ...
     manifest = oci.decode(raw, Manifest, where)
     if manifest.config.mediaType not in oci.CONFIGS:
         raise InputError(f"an artifact, not an image: its config is {manifest.config.mediaType!r}", where=where)
-    config = _document(files, manifest.config)
-    diff_ids = _diff_ids(config, len(manifest.layers), f"{files.path}: {manifest.config.digest}")
+    raw_config = _document(files, manifest.config)
+    config = _parse_config(raw_config, len(manifest.layers), f"{files.path}: {manifest.config.digest}")
     layers = tuple((layer, _blob_name(layer, files)) for layer in manifest.layers)
-    for (layer, name), diff_id in zip(layers, diff_ids, strict=True):
+    for (layer, name), diff_id in zip(layers, config.rootfs.diff_ids, strict=True):
         _verify_layer(files, name, layer, diff_id)
-    return Image(digests, Documents(raw, config, descriptor.mediaType), layers, files)
+    documents = platforms.for_engine(Documents(raw, raw_config, descriptor.mediaType), config)
+    return Image(digests, documents, layers, files)
 
 
-def _diff_ids(config: bytes, count: int, where: str) -> tuple[str, ...]:
+def _parse_config(config: bytes, layers: int, where: str) -> Config:
     parsed = oci.decode(config, Config, where)
-    here = oci.host_platform()
-    if (parsed.os, parsed.architecture) != (here.os, here.architecture):
-        made = f"{parsed.os or '?'}/{parsed.architecture or '?'}"
-        raise InputError(f"the image is for {made}, this machine is {here.os}/{here.architecture}", where=where)
-    if len(parsed.rootfs.diff_ids) != count or count > _MOST_LAYERS:
-        told = f"{len(parsed.rootfs.diff_ids)} diff_ids for {count} layers (at most {_MOST_LAYERS})"
+    platforms.check(parsed, where)
+    if len(parsed.rootfs.diff_ids) != layers or layers > _MOST_LAYERS:
+        told = f"{len(parsed.rootfs.diff_ids)} diff_ids for {layers} layers (at most {_MOST_LAYERS})"
         raise InputError(f"the image's config and manifest disagree: {told}", where=where)
-    return parsed.rootfs.diff_ids
+    return parsed
 
 
 def _choose(index: Index, wanted: Reference | None, path: Path) -> Descriptor:
@@ -119,7 +118,7 @@ def _choose(index: Index, wanted: Reference | None, path: Path) -> Descriptor:
     if len({each.digest for each in found}) == 1:
         return found[0]
     if all(each.platform for each in found):
-        return _for_host(tuple(found), str(path))
+        return platforms.choose(found, str(path))
     names = sorted(filter(None, (_name(each) for each in index.manifests)))
     what = f"the layout has {len(index.manifests)} images: {', '.join(names) or 'without names'}"
     raise InputError(what, where=str(path), fix="give the image the name that it has in the layout")
@@ -130,18 +129,10 @@ def _name(descriptor: Descriptor) -> str:
 
 
 def _bears(descriptor: Descriptor, wanted: Reference | None) -> bool:
-    return wanted is not None and _name(descriptor) in (str(wanted), wanted.engine_name, wanted.tag)
-
-
-def _for_host(manifests: tuple[Descriptor, ...], where: str) -> Descriptor:
-    here = oci.host_platform()
-    for each in manifests:
-        if each.platform and (each.platform.os, each.platform.architecture) == (here.os, here.architecture):
-            return each
-    if len(manifests) == 1 and manifests[0].platform is None:
-        return manifests[0]
-    made = ", ".join(f"{each.platform.os}/{each.platform.architecture}" for each in manifests if each.platform)
-    raise InputError(f"no image for {here.os}/{here.architecture}, only for {made or 'none'}", where=where)
+    if wanted is None or not _name(descriptor):
+        return False
+    short = str(wanted).removeprefix("docker.io/library/")
+    return _name(descriptor) in (str(wanted), wanted.engine_name, wanted.tag, short)
 
 
 def _blob_name(descriptor: Descriptor, files: Files) -> str:
@@ -195,11 +186,16 @@ def _hashes(stream: BinaryIO, size: int, layer: Descriptor, diff_id: str, where:
         raise InputError(f"{diff_id[:100]!r} is no digest", where=where)
     packed = hashlib.new(layer.digest.partition(":")[0])
     content = hashlib.new(diff_id.partition(":")[0])
+    zipped, unreadable = layer.mediaType.endswith("gzip"), layer.mediaType.endswith("zstd")
     parts = _hashed(_parts(stream, size), packed)
-    for piece in _gunzip(parts, where) if layer.mediaType.endswith("gzip") else parts:
-        content.update(piece)
-    told = "" if layer.mediaType.endswith("zstd") else f"{content.name}:{content.hexdigest()}"
-    return f"{packed.name}:{packed.hexdigest()}", told
+    for piece in _gunzip(parts, where) if zipped else parts:
+        if not unreadable:
+            content.update(piece)
+    return _told(packed), "" if unreadable else _told(content)
+
+
+def _told(digest: hashlib._Hash) -> str:
+    return f"{digest.name}:{digest.hexdigest()}"
 
 
 def _parts(stream: BinaryIO, size: int) -> Iterator[bytes]:
@@ -258,7 +254,7 @@ def _docker_image(files: Files, image: _DockerImage) -> Image:
     stem = image.Config.removesuffix(".json").rpartition("/")[2]
     if is_digest(f"sha256:{stem}"):
         _compare(files, image.Config, "digest", _digest("sha256:", raw), f"sha256:{stem}")
-    diff_ids = _diff_ids(raw, len(image.Layers), f"{files.path}: {image.Config}")
+    diff_ids = _parse_config(raw, len(image.Layers), f"{files.path}: {image.Config}").rootfs.diff_ids
     layers = tuple(
         (_docker_layer(files, name, diff_id), name) for name, diff_id in zip(image.Layers, diff_ids, strict=True)
     )

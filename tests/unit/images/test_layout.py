@@ -43,6 +43,18 @@ def test_of_several_platforms_the_hosts_is_taken(tmp_path: Path) -> None:
     assert found.digests == (digest(inner), digest(manifest))
 
 
+@pytest.mark.parametrize("system", ["wasi", "wasip1"])
+def test_an_image_for_webassembly_is_taken_where_there_is_no_other(tmp_path: Path, system: str) -> None:
+    blobs, manifest = image(os=system, architecture="wasm")
+    wasm = descriptor(manifest, oci.OCI_MANIFEST, platform={"os": system, "architecture": "wasm"})
+    other = descriptor(b"{}", oci.OCI_MANIFEST, platform={"os": "linux", "architecture": "s390x"})
+    found = layout.read(as_folder(tmp_path, {"index.json": index(other, wasm), **blobs}))
+    config = json.loads(found.documents.config)
+    assert (config["os"], config["architecture"]) == ("linux", oci.host_platform().architecture)
+    assert json.loads(found.documents.manifest)["config"]["digest"] == found.id
+    assert found.digests == (digest(manifest),)
+
+
 def test_of_several_images_the_one_of_that_name_is_taken(tmp_path: Path) -> None:
     blobs, manifest = image()
     more, other = image(b"other")

@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -29,6 +30,10 @@ from casemate.errors import IncompleteError, RuntimeFault
 CONNECT_SECONDS = 30.0
 STATUS_SECONDS = 10.0
 _CHUNK = 1 << 20
+_WRAPPING = re.compile(
+    r"^(Internal error occurred: |error executing command in container: |failed to exec in container: "
+    r'|failed to start exec "[0-9a-f]+": )+'
+)
 
 
 class Channel(StrEnum):
@@ -75,7 +80,7 @@ def exit_code(status: bytes) -> int:
         return 0
     if said.reason == "NonZeroExitCode" and said.details:
         return next(int(cause.message) for cause in said.details.causes if cause.reason == "ExitCode")
-    raise RuntimeFault(said.message, where="exec")
+    raise RuntimeFault(_WRAPPING.sub("", said.message), where="exec")
 
 
 def channels(*, stdin: bool, tty: bool) -> tuple[Channel, ...]:

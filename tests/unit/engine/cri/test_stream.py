@@ -12,7 +12,10 @@ CODE_42 = (
     b'{"metadata":{},"status":"Failure","message":"exit code 42","reason":"NonZeroExitCode",'
     b'"details":{"causes":[{"reason":"ExitCode","message":"42"}]}}'
 )
-NEVER_RAN = b'{"status":"Failure","message":"executable file not found","reason":"InternalError","code":500}'
+NEVER_RAN = (
+    b'{"status":"Failure","message":"Internal error occurred: error executing command in container: failed to exec in '
+    b'container: failed to start exec \\"0a1f\\": OCI runtime exec failed: no such file","reason":"InternalError"}'
+)
 
 
 @pytest.mark.parametrize(("status", "code"), [(SUCCESS, 0), (CODE_42, 42)])
@@ -20,7 +23,10 @@ def test_the_exit_code_is_in_the_status(status: bytes, code: int) -> None:
     assert stream.exit_code(status) == code
 
 
-@pytest.mark.parametrize(("status", "said"), [(NEVER_RAN, "not found"), (b"plain text", "plain text"), (b"{}", "{}")])
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(NEVER_RAN, "^exec: OCI runtime exec failed: no such file$"), (b"plain text", "plain text"), (b"{}", "{}")],
+)
 def test_a_command_that_never_ran_is_a_fault(status: bytes, said: str) -> None:
     with pytest.raises(RuntimeFault, match=said):
         stream.exit_code(status)
