@@ -199,7 +199,8 @@ class _Walk:
         if not isinstance(value, dict):
             self._note(path, f"expected a mapping, found {_found(value)}", _NO_MAPPING)
             return None
-        return {key: self._item(each, schema.value_type, (*path, key)) for key, each in value.items()}
+        kept = value if isinstance(schema.value_type, inspect.StrType) else _without_nulls(value)
+        return {key: self._item(each, schema.value_type, (*path, key)) for key, each in kept.items()}
 
     def _leaf(self, value: Value, schemas: tuple[inspect.Type, ...], path: Path) -> object:
         expected = [_LEAVES[type(schema)] for schema in schemas]
@@ -215,6 +216,10 @@ _LEAVES: dict[type[inspect.Type], tuple[tuple[type, ...], str]] = {
     inspect.FloatType: ((int, float), "a number"),
     inspect.BoolType: ((bool,), "true or false"),
 }
+
+
+def _without_nulls(value: dict[str, Value]) -> dict[str, Value]:
+    return {key: each for key, each in value.items() if each is not None}
 
 
 def _found(value: Value) -> str:

@@ -31,7 +31,7 @@ Value: TypeAlias = "Scalar | list[Value] | dict[str, Value]"
 
 MAX_BYTES = 16 << 20
 MAX_DEPTH = 100
-MAX_VALUES = 1_000_000
+MAX_VALUES = 500_000
 MAX_DOCUMENTS = 10_000
 MAX_DIRECTIVES = 100
 
@@ -124,9 +124,16 @@ def _syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
         return Problem(f"{file}:1:1", f"not YAML: {what}")
     lines = text.splitlines()
     line = lines[mark.line] if mark.line < len(lines) else ""
-    tabs = "\t" in line[: mark.column + 1]
-    fix = "indent with spaces: YAML does not allow tabs there" if tabs else "look at this line and the one before it"
-    return Problem(f"{file}:{mark.line + 1}:{mark.column + 1}", f"not YAML: {what}", fix)
+    where = f"{file}:{mark.line + 1}:{mark.column + 1}"
+    return Problem(where, f"not YAML: {what}", _syntax_advice(what, line[: mark.column + 1]))
+
+
+def _syntax_advice(what: str, before: str) -> str:
+    if "\t" in before:
+        return "indent with spaces: YAML does not allow tabs there"
+    if "<document start>" in what:
+        return "put a line --- between documents"
+    return "look at this line and the one before it"
 
 
 def _feed(fold: _Fold, text: str) -> None:

@@ -45,7 +45,7 @@ def raise_for(problems: Sequence[Problem]) -> None:
     lines = [f"  {problem}" for problem in problems[:LISTED]]
     if len(problems) > LISTED:
         lines.append("  … and more" if len(problems) >= ENOUGH else f"  … and {len(problems) - LISTED} more")
-    counted = f"{len(problems)}{' or more' if len(problems) >= ENOUGH else ''}"
+    counted = f"{ENOUGH} or more" if len(problems) >= ENOUGH else str(len(problems))
     raise InputError("\n".join([f"{counted} mistakes in the input:", *lines]), fix="mend them and run again")
 
 

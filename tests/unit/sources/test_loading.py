@@ -77,6 +77,11 @@ NULLS = [
     ("spec: {containers: [{name: c, args: [null]}]}", Pod, lambda pod: pod.spec.containers[0].args == ("",)),
     ("spec: {containers: [], nodeSelector: {disk: }}", Pod, lambda pod: pod.spec.nodeSelector == {"disk": ""}),
     ("spec: {containers: [], volumes: }", Pod, lambda pod: pod.spec.volumes == ()),
+    (
+        "spec: {containers: [{name: c, resources: {limits: {cpu: null, memory: 1}}}]}",
+        Pod,
+        lambda pod: pod.spec.containers[0].resources.limits == {"memory": 1},
+    ),
     ("status: {anything: [goes, {here: 1.5}]}", Pod, lambda pod: pod.status is not None),
 ]
 
