@@ -149,7 +149,7 @@ func load(ctx context.Context, told module, cache, name string, code []byte) (wa
 
 // run instantiates the module, with its listeners open, and then starts it.
 func run(told module, runtime wazero.Runtime, compiled wazero.CompiledModule) int {
-	ctx := context.Background()
+	ctx := withReservedMemory(context.Background())
 	if len(told.Listen) > 0 {
 		listeners := sock.NewConfig()
 		for _, port := range told.Listen {
