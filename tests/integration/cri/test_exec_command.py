@@ -132,9 +132,10 @@ def test_a_shell_on_a_terminal_has_its_size_and_follows_its_changes(shell: Termi
 
 
 def test_control_c_ends_the_command_not_us_and_the_exit_code_comes_through(shell: Terminal) -> None:
-    shell.type(b"echo re''ady; sleep 1000\n")
+    shell.type(b"sh -c \"trap 'echo cau''ght; exit' INT; echo re''ady; sleep 1000 & wait\"\n")
     shell.wait_for(b"ready")
     shell.type(b"\x03")
+    shell.wait_for(b"caught")
     shell.type(b"echo alive-$((40+2)); exit 9\n")
     shell.wait_for(b"alive-42")
     assert shell.process.wait(10) == 9
