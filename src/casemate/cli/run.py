@@ -125,7 +125,7 @@ def _until(stream: Iterator[RunStatus], goal: Goal, *, detach: bool) -> Iterator
     last: RunStatus | None = None
     for status in stream:
         # A rolled-back run is shown as it was before its Pods went.
-        last = status if status.pods or last is None else _with_outcome(last, status)
+        last = _with_outcome(last, status) if last and last.pods and not status.pods else status
         yield last
         if detach or reached(goal, last):
             return

@@ -6,7 +6,8 @@ Rules (KEP-585 RuntimeClass):
 2. A RuntimeClass in the input says which handler it means, and its `overhead`.
 3. Else a class is known by the name of a handler, or by a name that the catalogue has for the handler's runtime
    (`gvisor` for runsc).
-4. Any other class is an error, and so is one whose handler this engine lacks or could not start a sandbox with: a Pod
+4. A Pod's own `overhead` must be that of its class, as the RuntimeClass admission demands; without a class it has none.
+5. Any other class is an error, and so is one whose handler this engine lacks or could not start a sandbox with: a Pod
    is never run under another handler than the one asked for.
 """
 
@@ -18,17 +19,31 @@ from casemate.catalogue.runtimes import Catalogue
 from casemate.engine.supervise.run_record import ResolvedClass
 from casemate.errors import InputError, MissingError
 from casemate.model.handler import Handler
-from casemate.model.inventory import Inventory
+from casemate.model.inventory import Inventory, PodTemplate
+from casemate.model.quantity import parse
 
 
 def resolve_classes(
     inventory: Inventory, handlers: Sequence[Handler], catalogue: Catalogue, default_handler: str
 ) -> dict[str, ResolvedClass]:
-    """What every class that the inventory's Pods name resolves to. Raises `InputError` and `MissingError` by rule 4."""
+    """What every class that the inventory's Pods name resolves to. Raises `InputError` and `MissingError`."""
     names = {template.spec.runtimeClassName or "": template.title for template in inventory.pod_templates()}
-    return {
+    resolved = {
         name: _resolve(name, title, inventory, handlers, catalogue, default_handler) for name, title in names.items()
     }
+    for template in inventory.pod_templates():
+        _check_overhead(template, resolved[template.spec.runtimeClassName or ""])
+    return resolved
+
+
+def _check_overhead(template: PodTemplate, resolved: ResolvedClass) -> None:
+    own = {name: parse(quantity) for name, quantity in template.spec.overhead.items()}
+    if own and own != {name: parse(quantity) for name, quantity in resolved.overhead.items()}:
+        raise InputError(
+            f"spec.overhead is not that of its class, {resolved.name or 'the default'}",
+            where=template.title,
+            fix="remove spec.overhead: it is set from the class",
+        )
 
 
 def _resolve(

@@ -54,7 +54,7 @@ def pod_status(view: View, finish: Finish | None = None) -> PodStatus:
         boundary=view.boundaries.resolved,
         phase=phase,
         reason=(finish.reason if finish else "") or _reason(containers, view),
-        message=(finish.message if finish else "") or view.trouble,
+        message=(finish.message if finish else "") or view.trouble or _last_words(containers),
         ready=phase is Phase.RUNNING and _ready(containers),
         ip=view.address,
         start_seconds=view.start_seconds,
@@ -84,6 +84,12 @@ def _reason(containers: tuple[ContainerStatus, ...], view: View) -> str:
         return "FailedCreate"
     reasons = (each.reason for each in containers if each.state == "waiting" and each.reason == "CrashLoopBackOff")
     return next(reasons, "")
+
+
+def _last_words(containers: tuple[ContainerStatus, ...]) -> str:
+    """What the first container that failed says: its own last words, or the runtime's if it could not be started."""
+    failed = (each for each in containers if each.exit_code and each.state != "running")
+    return next((each.message for each in failed if each.message), "")
 
 
 def _containers(spec: PodSpec, view: View) -> Iterator[ContainerStatus]:
