@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -21,7 +22,7 @@ from casemate.engine.paths import EnginePaths
 @pytest.fixture(scope="session")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EnginePaths]:
     """A running containerd with the images pause and busybox."""
-    paths = EnginePaths("citest-cri")
+    paths = EnginePaths(f"cri-{os.getpid()}")
     with running_containerd(paths, tmp_path_factory.mktemp("images")):
         yield paths
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -218,7 +219,7 @@ def test_an_image_from_files_may_be_named_by_its_digest(node: EnginePaths, archi
 
 
 def test_a_full_disk_is_said_to_be_full(tmp_path: Path, server: str) -> None:
-    paths = EnginePaths("citest-full")
+    paths = EnginePaths(f"full-{os.getpid()}")
     store = paths.root / "containerd"
     store.mkdir(parents=True, exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(store)], check=True)
@@ -233,3 +234,4 @@ def test_a_full_disk_is_said_to_be_full(tmp_path: Path, server: str) -> None:
                 bring(paths, large, "large:1")
     finally:
         subprocess.run(["umount", "--lazy", str(store)], check=True)
+        shutil.rmtree(paths.root)
