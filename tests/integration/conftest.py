@@ -1,41 +1,20 @@
-"""Real parts, started once per session: the engine `citest`, its images, and the command line as its users call it."""
+"""Real parts, started once per session: the engine `citest`, its images, and the command line."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
+import commandline
 import pytest
 import recipes
-
-ENGINE = "citest"
-CASEMATE = Path(sys.executable).with_name("casemate")
-
-Casemate = Callable[..., subprocess.CompletedProcess[str]]
+from commandline import ENGINE, Casemate
 
 
 @pytest.fixture(scope="session")
 def casemate() -> Casemate:
-    """Runs `casemate ARGUMENTS` on the engine `citest` and returns what it wrote; never raises for its exit code."""
-
-    def call(
-        *arguments: str | Path, timeout: float = 120, stdin: str | None = None, **environment: str
-    ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [CASEMATE, *map(str, arguments)],
-            env={**os.environ, "CASEMATE_ENGINE": ENGINE, "NO_COLOR": "1", **environment},
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-
-    return call
+    """Runs `casemate ARGUMENTS` on the engine `citest`."""
+    return commandline.casemate
 
 
 @pytest.fixture(scope="session")

@@ -73,7 +73,7 @@ def manifests() -> list[Path]:
 
 
 def differences(expected: object, actual: object, path: str = "") -> Iterator[str]:
-    """Where `actual` is not what was expected: dictionaries and lists of named things part by part, `>=N` as a number."""
+    """Where `actual` is not what was expected: dictionaries and lists of named things by part, `>=N` as a number."""
     if isinstance(expected, dict) and expected and isinstance(actual, dict):
         for key, value in expected.items():
             yield from differences(value, actual.get(key), f"{path}.{key}".lstrip("."))

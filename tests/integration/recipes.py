@@ -42,5 +42,5 @@ def health(folder: Path) -> File:
     """A server of gRPC's health protocol."""
     program = folder / "health"
     command = ["go", "build", "-o", str(program), str(HERE / "health" / "main.go")]
-    subprocess.run(command, env={**os.environ, "CGO_ENABLED": "0", "GO111MODULE": "off"}, check=True)
+    subprocess.run(command, env={**os.environ, "CGO_ENABLED": "0"}, check=True)
     return File("/health", program, 0o755)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Casemate
+from commandline import Casemate
 from expectations import MANIFESTS, Expectation, differences, expectation, manifests, named
 
 pytestmark = pytest.mark.root
@@ -47,7 +47,8 @@ def all_problems(expected: Expectation, code: int, stdout: str, stderr: str, cas
         yield "a traceback"
     if code:
         yield from (f"stderr lacks {each!r}" for each in expected.stderr if not re.search(each, stderr))
-    if code == 2:
+    if not stdout:
+        yield from ["nothing on stdout"] if code == 0 else []
         return
     items: Items = json.loads(stdout)["items"]
     yield from result_problems(expected, items)

@@ -1,0 +1,1 @@
+"""Measurements of casemate beside raw baselines and peers."""
