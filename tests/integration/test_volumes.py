@@ -101,7 +101,9 @@ GROUP = "securityContext: {fsGroup: 2000}"
     ],
 )
 def test_a_volume_belongs_to_the_fs_group(paths: EnginePaths, volume: str, expected: tuple[int, int]) -> None:
-    assert rights(make(paths, volume, more=GROUP).mounts()["/v"]) == expected
+    pod = make(paths, volume, more=GROUP)
+    assert rights(pod.mounts()["/v"]) == expected
+    assert rights(pod.mounts()["/v"]) == expected, "after a restart"
 
 
 def test_a_secrets_file_is_readable_to_the_fs_group_and_never_on_disk(paths: EnginePaths) -> None:

@@ -12,7 +12,7 @@ Source: k8s.io/kubernetes v1.36: pkg/volume/emptydir.
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import os
 from pathlib import Path
 
@@ -32,6 +32,7 @@ ON_DISK = EmptyDirVolumeSource()
 """An emptyDir without any setting."""
 
 _HUGE_PAGES = "HugePages"
+_NO_SWAP_SINCE = (6, 4)
 
 
 def make(source: EmptyDirVolumeSource, folder: Path, instance: PodInstance, node: NodeFacts) -> bool:
@@ -51,13 +52,12 @@ def make(source: EmptyDirVolumeSource, folder: Path, instance: PodInstance, node
 
 def mount_tmpfs(folder: Path, size: int = 0) -> None:
     """Mount a tmpfs of `size` bytes (0: the kernel's default), without swap where the kernel can."""
-    size_ = f"size={size}" if size else ""
-    try:
-        kernel.mount("tmpfs", folder, "tmpfs", options=f"{size_},noswap" if size_ else "noswap")
-    except OSError as error:
-        if error.errno != errno.EINVAL:
-            raise
-        kernel.mount("tmpfs", folder, "tmpfs", options=size_)
+    limit = [f"size={size}"] if size else []
+    if _kernel() >= _NO_SWAP_SINCE:
+        with contextlib.suppress(OSError):  # not in every user namespace
+            kernel.mount("tmpfs", folder, "tmpfs", options=",".join([*limit, "noswap"]))
+            return
+    kernel.mount("tmpfs", folder, "tmpfs", options=",".join(limit))
 
 
 def memory_size(source: EmptyDirVolumeSource, pod_limit: int | None, node: NodeFacts) -> int:
@@ -108,3 +108,8 @@ def _used(folder: Path) -> int:
             except FileNotFoundError:  # the container removed it meanwhile
                 continue
     return total
+
+
+def _kernel() -> tuple[int, ...]:
+    """Version of the kernel. An older one would log every option that it does not know."""
+    return tuple(int(part) for part in os.uname().release.split("-")[0].split(".")[:2])

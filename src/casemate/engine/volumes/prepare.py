@@ -141,9 +141,7 @@ def _make_scratch(volume: Volume, instance: PodInstance, pod: Path, sources: Vol
     spec = pod_spec(instance)
     folder = layout.volume_folder(pod, emptydir.KIND if volume.emptyDir else "local-volume", volume.name)
     mark = layout.made_mark(pod, volume.name)
-    if mark.exists() and folder.exists() and not (volume.emptyDir and volume.emptyDir.medium):
-        return MountedVolume(folder)
-    if emptydir.make(volume.emptyDir or emptydir.ON_DISK, folder, instance, sources.node):
+    if emptydir.make(volume.emptyDir or emptydir.ON_DISK, folder, instance, sources.node) or not mark.exists():
         _give_group(folder, spec)
     _mark(mark)
     return MountedVolume(folder)
@@ -155,9 +153,7 @@ def _make_claim(volume: Volume, instance: PodInstance, pod: Path, sources: Volum
     if sources.inventory.claim(instance.namespace, source.claimName) is None:
         raise missing(instance, f"PersistentVolumeClaim {instance.namespace}/{source.claimName}")
     folder = layout.claim_folder(sources.paths, instance.namespace, source.claimName)
-    if not folder.exists():
-        folder.mkdir(parents=True)
-        folder.chmod(0o777)
+    _make_open(folder)
     mark = layout.made_mark(pod, volume.name)
     if not mark.exists():
         _give_group(folder, pod_spec(instance), read_only=bool(source.readOnly), policy=True)
@@ -177,11 +173,9 @@ def _make_image(volume: Volume, pod: Path, sources: VolumeSources) -> MountedVol
 def _make_files(volume: Volume, sources: PayloadSources, folder: Path, *, in_memory: bool) -> MountedVolume:
     spec = pod_spec(sources.instance)
     files = payload(volume, sources)
-    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    _make_open(folder)
     if in_memory and not kernel.is_mount_point(folder):
         emptydir.mount_tmpfs(folder)
-    elif not in_memory:
-        folder.chmod(0o777)
     for nested in nested_mount_points(volume.name, spec):
         (folder / nested).mkdir(mode=0o755, parents=True, exist_ok=True)
     atomic.write(folder, files or {}, lambda top: _give_group(top, spec, read_only=True))
@@ -195,6 +189,16 @@ def _give_group(folder: Path, spec: PodSpec, *, read_only: bool = False, policy:
     on_mismatch = policy and context.fsGroupChangePolicy == "OnRootMismatch"
     if not on_mismatch or ownership.needs_giving(folder, context.fsGroup, read_only=read_only):
         ownership.give(folder, context.fsGroup, read_only=read_only)
+
+
+def _make_open(folder: Path) -> None:
+    """A folder open to all; one that is there keeps its rights."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return
+    folder.chmod(0o777)
 
 
 def _mark(mark: Path) -> None:
