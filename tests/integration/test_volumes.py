@@ -22,7 +22,7 @@ from casemate.engine.volumes import kernel, layout, ownership, subpath
 from casemate.engine.volumes.last_words import last_words
 from casemate.engine.volumes.mounts import ContainerStart, container_mounts, env_files
 from casemate.engine.volumes.prepare import MountPlan, VolumeSources, prepare, remove_claim, teardown
-from casemate.errors import InputError, RefusedError
+from casemate.errors import InputError, RefusedError, RuntimeFault
 from casemate.model.handler import NodeFacts
 from casemate.model.inventory import Inventory
 from casemate.model.kube.workloads import Pod
@@ -41,7 +41,9 @@ NODE = NodeFacts(
     memory=8 << 30,
 )
 INVENTORY = """
-config_maps: [{metadata: {name: cm, namespace: shop}, data: {a: "1"}}]
+config_maps:
+- {metadata: {name: cm, namespace: shop}, data: {a: "1"}}
+- {metadata: {name: big, namespace: shop}, data: {a: "BIG"}}
 secrets: [{metadata: {name: s, namespace: shop}, stringData: {k: hidden}}]
 claims: [{metadata: {name: data, namespace: shop}}]
 """
@@ -57,7 +59,7 @@ class Volumes:
         self.container = pod_spec(self.instance).containers[0]
 
     def prepare(self) -> MountPlan:
-        inventory = msgspec.convert(yaml.safe_load(INVENTORY), Inventory)
+        inventory = msgspec.convert(yaml.safe_load(INVENTORY.replace("BIG", "x" * 65_536)), Inventory)
         return prepare(self.instance, VolumeSources(inventory, self.paths, NODE))
 
     def mounts(self, **env: str) -> dict[str, Path]:
@@ -352,6 +354,20 @@ def test_teardown_unmounts_before_it_removes(paths: EnginePaths, tmp_path: Path)
     assert (tmp_path / "part" / "precious").exists()
     assert not layout.pod_folder(paths, "uid-1").exists()
     assert not list(paths.logs.glob("*uid-1"))
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(paths: EnginePaths) -> None:
+    paths.pods.mkdir(parents=True, exist_ok=True)
+    kernel.mount("tmpfs", paths.pods, "tmpfs", options="size=64k")
+    try:
+        (paths.pods / "filler").write_bytes(b"x" * (40 << 10))
+        pod = make(paths, "configMap: {name: big}")
+        with pytest.raises(RuntimeFault, match="No space left"):
+            pod.prepare()
+        teardown(paths, "uid-1")
+        assert [each.name for each in paths.pods.iterdir()] == ["filler"]
+    finally:
+        kernel.unmount(paths.pods)
 
 
 def test_id_ranges_never_overlap_between_pods_and_engines_and_last(paths: EnginePaths) -> None:

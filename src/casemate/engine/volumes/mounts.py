@@ -89,6 +89,7 @@ def _mount(volume: MountedVolume, mount: VolumeMount, start: ContainerStart, tar
         container_path=mount.mountPath if mount.mountPath.startswith("/") else f"/{mount.mountPath}",
         readonly=bool(mount.readOnly) or volume.read_only,
         recursive_read_only=_recursive(mount, start.recursive_read_only),
+        selinux_relabel=volume.relabel,
         propagation=_PROPAGATION.get(mount.mountPropagation or "", pb.PROPAGATION_PRIVATE),
     )
     if volume.image:
@@ -130,7 +131,7 @@ def _hosts(pod: Path, instance: PodInstance, addresses: Sequence[str]) -> list[p
     path = pod / layout.ETC_HOSTS
     path.write_text(text)
     path.chmod(0o644)
-    return [pb.Mount(container_path=_ETC_HOSTS, host_path=str(path))]
+    return [pb.Mount(container_path=_ETC_HOSTS, host_path=str(path), selinux_relabel=True)]
 
 
 def _termination(paths: EnginePaths, instance: PodInstance, container: Container, restarts: int) -> pb.Mount:
@@ -138,7 +139,7 @@ def _termination(paths: EnginePaths, instance: PodInstance, container: Container
     path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     path.touch()
     path.chmod(0o666)
-    return pb.Mount(container_path=termination_message_path(container), host_path=str(path))
+    return pb.Mount(container_path=termination_message_path(container), host_path=str(path), selinux_relabel=True)
 
 
 def _text(volume: Path, path: str) -> str | None:

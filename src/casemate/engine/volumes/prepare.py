@@ -36,11 +36,15 @@ from casemate.model.kube.volumes import Volume
 
 @dataclass(frozen=True)
 class MountedVolume:
-    """A volume that is ready: `path` on the node, or the `image` that the engine mounts itself."""
+    """A volume that is ready: `path` on the node, or the `image` that the engine mounts itself.
+
+    `relabel` lets the engine give it the container's SELinux label, where the node has SELinux.
+    """
 
     path: Path = Path()
     image: str = ""
     read_only: bool = False
+    relabel: bool = False
 
 
 @dataclass(frozen=True)
@@ -144,7 +148,7 @@ def _make_scratch(volume: Volume, instance: PodInstance, pod: Path, sources: Vol
     if emptydir.make(volume.emptyDir or emptydir.ON_DISK, folder, instance, sources.node) or not mark.exists():
         _give_group(folder, spec)
     _mark(mark)
-    return MountedVolume(folder)
+    return MountedVolume(folder, relabel=True)
 
 
 def _make_claim(volume: Volume, instance: PodInstance, pod: Path, sources: VolumeSources) -> MountedVolume:
@@ -179,7 +183,7 @@ def _make_files(volume: Volume, sources: PayloadSources, folder: Path, *, in_mem
     for nested in nested_mount_points(volume.name, spec):
         (folder / nested).mkdir(mode=0o755, parents=True, exist_ok=True)
     atomic.write(folder, files or {}, lambda top: _give_group(top, spec, read_only=True))
-    return MountedVolume(folder, read_only=True)
+    return MountedVolume(folder, read_only=True, relabel=True)
 
 
 def _give_group(folder: Path, spec: PodSpec, *, read_only: bool = False, policy: bool = False) -> None:
