@@ -26,7 +26,6 @@ import msgspec
 from casemate.catalogue import runtimes
 from casemate.engine import cgroup, handlers, node, pause
 from casemate.engine.containerd import config, namespace, process
-from casemate.engine.cri import cri_pb2 as pb
 from casemate.engine.cri.client import CriClient
 from casemate.engine.install import found, tools
 from casemate.engine.instance import ENGINE_LABEL
@@ -39,6 +38,7 @@ from casemate.model.handler import Handler
 
 _PREFERRED = ("runc", "crun", "youki")
 _AT_ONCE = 8
+_TRIES = 3
 
 
 def start(paths: EnginePaths, cri: str | None = None) -> EngineSettings:
@@ -168,13 +168,16 @@ async def _prepare(paths: EnginePaths, settings: EngineSettings) -> tuple[Handle
 
 
 async def _remove_sandboxes(socket: str, labels: dict[str, str]) -> None:
-    limit = asyncio.Semaphore(_AT_ONCE)
-
-    async def remove(client: CriClient, sandbox: pb.PodSandbox) -> None:
-        async with limit:
-            await client.stop_pod_sandbox(sandbox.id)
-            await client.remove_pod_sandbox(sandbox.id)
-
     async with CriClient(socket) as client:
-        sandboxes = await client.pod_sandboxes(labels)
-        await asyncio.gather(*(remove(client, each) for each in sandboxes), return_exceptions=True)
+        for _ in range(_TRIES):
+            sandboxes = await client.pod_sandboxes(labels)
+            if not sandboxes:
+                return
+            limit = asyncio.Semaphore(_AT_ONCE)
+            await asyncio.gather(*(_remove(client, each.id, limit) for each in sandboxes), return_exceptions=True)
+
+
+async def _remove(client: CriClient, sandbox_id: str, limit: asyncio.Semaphore) -> None:
+    async with limit:
+        await client.stop_pod_sandbox(sandbox_id)
+        await client.remove_pod_sandbox(sandbox_id)

@@ -126,11 +126,11 @@ def veths() -> list[str]:
 def traces(paths: EnginePaths) -> list[str]:
     """What is left of an engine: processes, mounts, namespaces, rules, cgroups, files of its state."""
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
-    rules = subprocess.run(["iptables-save"], capture_output=True, text=True, check=True).stdout.splitlines()
+    rules = subprocess.run(["nft", "list", "ruleset"], capture_output=True, text=True, check=True).stdout.splitlines()
     named = f"/casemate/{paths.name}"
     return [
         *(line for line in mounts if named in line),
-        *(line for line in rules if f"casemate-{paths.name}\\" in line or f'casemate-{paths.name}"' in line),
+        *(line for line in rules if f"casemate-{paths.name} " in line),
         *(str(each) for each in Path("/sys/fs/cgroup").glob(f"**/casemate/{paths.name}")),
         *(str(each) for each in Path("/run/netns").glob(f"casemate-{paths.name}")),
         *([str(paths.state)] if paths.state.exists() else []),

@@ -76,7 +76,7 @@ def parse_version(said: str) -> tuple[int, ...]:
 
 
 def search_path() -> str:
-    """PATH with the system's own folders added: CNI plugins need iptables, which users' PATHs often lack."""
+    """PATH with the system's own folders added, which users' PATHs often lack: runc lies in one."""
     own = os.environ.get("PATH", "").split(":")
     return ":".join(dict.fromkeys(part for part in (*own, *_SYSTEM_PATH) if part))
 
@@ -88,12 +88,14 @@ def start(paths: EnginePaths, config: str | None = None, limit: float = START_LI
     """
     paths.state.mkdir(mode=0o711, parents=True, exist_ok=True)
     with _lock(paths):
-        pid = running(paths)
-        if pid is None:
-            _write_config(paths, config)
-            namespace.create(paths)
-            pid = _spawn(paths)
-    _await(paths, pid, limit)
+        found = running(paths)
+        pid = found or _launch(paths, config)
+    try:
+        _await(paths, pid, limit)
+    except RuntimeFault:
+        if found is None:
+            raise
+        return start(paths, config, limit)  # it was on its way out when we found it
     return pid
 
 
@@ -161,6 +163,12 @@ def _starting(pid: int) -> bool:
         return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip() != "containerd" and _alive(pid)
     except OSError:
         return False
+
+
+def _launch(paths: EnginePaths, config: str | None) -> int:
+    _write_config(paths, config)
+    namespace.create(paths)
+    return _spawn(paths)
 
 
 def _spawn(paths: EnginePaths) -> int:
