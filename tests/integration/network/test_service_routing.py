@@ -7,8 +7,10 @@ import time
 import pytest
 from attached_pods import Attached, Loop, service
 
+from casemate.engine.network.egress import table_of
 from casemate.engine.network.fabric import Fabric
 from casemate.engine.network.services import ServiceKey
+from casemate.engine.paths import EnginePaths
 from casemate.model.kube.objects import ClientIPConfig, ServicePort, SessionAffinityConfig
 
 pytestmark = pytest.mark.root
@@ -99,13 +101,13 @@ def test_an_open_connection_outlives_an_update(fabric: Fabric, loop: Loop, pods:
 
 
 def test_a_pods_own_address_is_seen_by_other_pods_and_masked_towards_the_world(
-    fabric: Fabric, pods: tuple[Attached, ...]
+    fabric: Fabric, paths: EnginePaths, pods: tuple[Attached, ...]
 ) -> None:
     one, two, _ = pods
 
     assert one.ask(two.ip, 8080) == f"two {one.ip}"
-    rules = subprocess.run(["iptables-save", "-t", "nat"], capture_output=True, text=True).stdout
-    assert f"-d {fabric.plan.cluster_network} " in rules
+    table = subprocess.run(["nft", "list", "table", "ip", table_of(paths.name)], capture_output=True, text=True).stdout
+    assert f"ip saddr {fabric.plan.pod_network} ip daddr != {{ {fabric.plan.cluster_network}, " in table
 
 
 def test_a_udp_client_that_goes_on_from_one_port_is_led_to_the_new_endpoint(

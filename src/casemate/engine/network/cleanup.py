@@ -1,24 +1,22 @@
 """Leaves nothing of an engine's network on the host, whatever was killed before it could tidy up.
 
-Containerd removes a Pod's link, address and masquerade rule when it stops the sandbox. What is left here are those of
-Pods that nobody could stop: they are known by the addresses that lie in the engine's block, and by the CNI network's
-name in the rules' comments.
+Containerd removes a Pod's link and address when it stops the sandbox. What is left here are those of Pods that nobody
+could stop: they are known by the addresses that lie in the engine's block.
 """
 
 from __future__ import annotations
 
 import json
-import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 
-from casemate.engine.network import router
-from casemate.engine.network.cni import address_directory, network_name
+from casemate.engine.network import egress, router
+from casemate.engine.network.cni import address_directory
 from casemate.engine.network.command import run
 from casemate.engine.network.plan import NetworkPlan
 from casemate.engine.paths import EnginePaths
-from casemate.errors import CasemateError, RuntimeFault
+from casemate.errors import RuntimeFault
 
 
 def remove(paths: EnginePaths, plan: NetworkPlan) -> None:
@@ -27,7 +25,7 @@ def remove(paths: EnginePaths, plan: NetworkPlan) -> None:
     for link in _pod_links(plan):
         with suppress(RuntimeFault):  # it goes with its namespace, maybe just now
             run("ip", "link", "delete", link)
-    _remove_masquerade(network_name(paths.name))
+    egress.delete(paths.name)
     shutil.rmtree(address_directory(paths), ignore_errors=True)
 
 
@@ -35,17 +33,3 @@ def _pod_links(plan: NetworkPlan) -> Iterator[str]:
     for route in json.loads(run("ip", "-j", "-4", "route", "show", "root", str(plan.pod_network))):
         if str(route.get("dev", "")).startswith("veth"):
             yield str(route["dev"])
-
-
-def _remove_masquerade(network: str) -> None:
-    try:
-        rules = run("iptables-save", "-t", "nat").splitlines()
-    except CasemateError:
-        return  # no iptables, hence none of CNI's rules
-    for rule in rules:
-        words = shlex.split(rule) if rule.startswith("-A POSTROUTING ") else []
-        if "-j" in words and f'name: "{network}" id: ' in rule.replace("\\", ""):
-            chain = words[words.index("-j") + 1]
-            run("iptables", "-w", "-t", "nat", "-D", *words[1:])
-            run("iptables", "-w", "-t", "nat", "-F", chain)
-            run("iptables", "-w", "-t", "nat", "-X", chain)

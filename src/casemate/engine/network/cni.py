@@ -1,7 +1,7 @@
-"""The CNI configuration of an engine: point-to-point links, host-local addresses, masquerade for what leaves.
+"""The CNI configuration of an engine: point-to-point links and host-local addresses.
 
 There is no bridge. Every Pod is routed by the host, so that traffic between two Pods is seen by conntrack and needs no
-bridge-nf-call-iptables. hostPort is not left to CNI's portmap: see `casemate.engine.network.hostports`.
+bridge-nf-call-iptables. Neither host ports nor what leaves the machine is left to CNI: see `hostports` and `egress`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from casemate.engine.paths import EnginePaths
 
 
 def network_name(engine: str) -> str:
-    """The CNI network of an engine; part of the comments on its masquerade rules."""
+    """The CNI network of an engine."""
     return f"casemate-{engine}"
 
 
@@ -26,9 +26,8 @@ def address_directory(paths: EnginePaths) -> Path:
 
 def render(plan: NetworkPlan, paths: EnginePaths, mtu: int = 0) -> str:
     """The conflist for containerd's `conf_dir`. `mtu` is of the Pods' links in bytes; 0 is the kernel's default."""
-    plugin = {
+    plugin: dict[str, object] = {
         "type": "ptp",
-        "ipMasq": True,
         "ipam": {
             "type": "host-local",
             "dataDir": str(address_directory(paths)),
@@ -42,7 +41,6 @@ def render(plan: NetworkPlan, paths: EnginePaths, mtu: int = 0) -> str:
 
 
 def _range(whole: IPv4Network, pods: IPv4Network) -> dict[str, str]:
-    # The subnet is the whole block, for it is what ptp's masquerade spares; only Pods' part is handed out.
     return {
         "subnet": str(whole),
         "gateway": str(pods[1]),

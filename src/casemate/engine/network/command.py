@@ -1,4 +1,4 @@
-"""Runs `ip`, `nft` and `iptables`, and translates their failures."""
+"""Runs `ip`, `nft` and other tools of the network, and translates their failures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import subprocess
 
 from casemate.errors import MissingError, RuntimeFault
 
-_PACKAGES = {"ip": "iproute2", "nft": "nftables", "iptables-save": "iptables", "iptables": "iptables"}
+_PACKAGES = {"ip": "iproute2", "nft": "nftables"}
 _SECONDS = 30
 
 

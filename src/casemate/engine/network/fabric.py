@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from casemate.engine.network import hostports, links, zone
+from casemate.engine.network import egress, hostports, links, zone
 from casemate.engine.network.addresses import PortKey, cluster_ips, node_ports
 from casemate.engine.network.dnsserver import DnsServer
 from casemate.engine.network.doctor import Finding, examine
@@ -41,14 +41,16 @@ class Fabric:
         self._engine = paths.name
         self._file = paths.root / "network.json"
         self._held = _read(self._file)
+        self._engine = paths.name
         self._router = Router(self.plan, paths.name)
         self._dns = DnsServer(self._router.link.path, self.plan.dns_address)
         self._relays = Relays()
         self._lock = asyncio.Lock()
 
     async def start(self) -> None:
-        """Make or adopt the router and serve DNS. Raises `RuntimeFault` or `MissingError` when the host refuses."""
+        """Make or adopt the router, let Pods out, serve DNS. Raises `RuntimeFault` or `MissingError` when it cannot."""
         await asyncio.to_thread(self._router.create)
+        await asyncio.to_thread(egress.create, self.plan, self._engine)
         await self._dns.start()
 
     def allocate(self, services: Sequence[Service]) -> None:

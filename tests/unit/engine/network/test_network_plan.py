@@ -70,7 +70,7 @@ def test_settings_give_back_the_plan_that_they_were_made_of() -> None:
     assert NetworkPlan.of(settings) == plan
 
 
-def test_cni_hands_out_the_pod_network_alone_and_spares_the_whole_block_from_masquerade() -> None:
+def test_cni_hands_out_the_pod_network_alone_and_leaves_masquerade_to_us() -> None:
     plan = choose("default", ())
     (plugin,) = json.loads(render(plan, EnginePaths("default"), 1400))["plugins"]
     ((addresses,),) = plugin["ipam"]["ranges"]
@@ -78,7 +78,7 @@ def test_cni_hands_out_the_pod_network_alone_and_spares_the_whole_block_from_mas
     assert addresses["subnet"] == str(plan.cluster_network)
     assert addresses["rangeStart"] == str(plan.pod_network[2])
     assert addresses["rangeEnd"] == str(plan.pod_network[-2])
-    assert (plugin["type"], plugin["ipMasq"], plugin["mtu"]) == ("ptp", True, 1400)
+    assert (plugin["type"], plugin.get("ipMasq", False), plugin["mtu"]) == ("ptp", False, 1400)
 
 
 RESOLV_CONF = {
