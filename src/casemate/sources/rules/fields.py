@@ -23,7 +23,7 @@ _ACCESS_MODE = f.exactly("ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "Read
 RULES: Final[dict[type[msgspec.Struct], dict[str, Rule]]] = {
     container.Container: {
         "name": f.dns_label,
-        "image": f.not_empty,
+        "image": f.trimmed,
         "imagePullPolicy": _PULL_POLICY,
         "restartPolicy": f.exactly("Always", "OnFailure", "Never"),
         "terminationMessagePolicy": f.one_of("File", "FallbackToLogsOnError"),
@@ -91,6 +91,11 @@ RULES: Final[dict[type[msgspec.Struct], dict[str, Rule]]] = {
         "terminationGracePeriodSeconds": f.seconds,
     },
     pod.HostAlias: {"ip": f.ip_address, "hostnames": f.dns_subdomain},
+    pod.PodResourceClaim: {
+        "name": f.dns_label,
+        "resourceClaimName": f.dns_subdomain,
+        "resourceClaimTemplateName": f.dns_subdomain,
+    },
     pod.PodReadinessGate: {"conditionType": f.qualified_name},
     pod.PodDNSConfig: {"nameservers": f.ip_address, "searches": f.search_domain},
     scheduling.PodOS: {"name": f.exactly("linux", "windows")},
@@ -109,6 +114,7 @@ RULES: Final[dict[type[msgspec.Struct], dict[str, Rule]]] = {
         "nodeTaintsPolicy": f.exactly("Honor", "Ignore"),
     },
     scheduling.NodeSelectorRequirement: {
+        "key": f.qualified_name,
         "operator": f.exactly("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"),
     },
     scheduling.PreferredSchedulingTerm: {"weight": f.between(1, 100)},

@@ -139,6 +139,12 @@ def not_empty(value: object) -> str:
     return "must not be empty" if value == "" else ""
 
 
+def trimmed(value: object) -> str:
+    """Text that is not empty and neither begins nor ends with a space."""
+    text = str(value)
+    return not_empty(text) or ("" if text == text.strip() else f'"{text}" must not begin or end with a space')
+
+
 def one_of(*words: str) -> Rule:
     """One of these words; empty means unset, as for most of the API's enumerations."""
 

@@ -72,6 +72,8 @@ def check_service(service: Service, place: Place) -> None:
         here.at("ports").note("there are none", "add at least one")
     if headless and kind in ("NodePort", "LoadBalancer"):
         here.at("clusterIP").note(f"None contradicts type: {kind}")
+    if spec.externalTrafficPolicy and kind not in ("NodePort", "LoadBalancer") and not spec.externalIPs:
+        here.at("externalTrafficPolicy").note("needs type: NodePort or LoadBalancer")
     _check_addresses(spec, kind, here)
     _check_service_ports(spec, kind, here.at("ports"))
 
