@@ -110,6 +110,34 @@ def test_an_old_engine_says_that_it_does_not_know_a_call(node: EnginePaths) -> N
         asyncio.run(ask())
 
 
+def test_events_tell_what_containers_do(node: EnginePaths) -> None:
+    async def watch() -> list[str]:
+        seen: list[str] = []
+        async with CriClient(str(node.socket)) as client:
+
+            async def listen() -> None:
+                async for event in client.container_events():
+                    seen.extend([pb.ContainerEventType.Name(event.container_event_type)])
+
+            listening = asyncio.create_task(listen())
+            await asyncio.sleep(0.2)
+            if listening.done():
+                await listening
+            async with started_sandbox(client, node) as sandbox:
+                await started_container(client, sandbox, ["true"])
+                await asyncio.sleep(0.5)
+            listening.cancel()
+        return seen
+
+    if process.version(process.binary()) < (1, 7):
+        with pytest.raises(Unsupported):
+            asyncio.run(watch())
+    else:
+        assert {"CONTAINER_CREATED_EVENT", "CONTAINER_STARTED_EVENT", "CONTAINER_STOPPED_EVENT"} <= set(
+            asyncio.run(watch())
+        )
+
+
 def test_the_client_finds_containerd_again_after_it_was_killed(node: EnginePaths) -> None:
     async def survive() -> None:
         async with CriClient(str(node.socket)) as client, started_sandbox(client, node) as sandbox:

@@ -1,10 +1,12 @@
 """Commands in containers, through the command line and a real terminal."""
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -13,8 +15,10 @@ import time
 import pytest
 from containers import casemate_on, command_line, started_container
 
+from casemate.engine.containerd import process
 from casemate.engine.cri import stream
 from casemate.engine.cri.client import CriClient
+from casemate.engine.cri.faults import EngineUnreachable
 from casemate.engine.paths import EnginePaths
 from casemate.errors import IncompleteError
 
@@ -197,3 +201,32 @@ def test_an_address_is_good_once(in_sandbox) -> None:
                 pass
 
     in_sandbox(use_twice)
+
+
+def test_a_containerd_that_dies_ends_the_session_with_a_fault(in_sandbox, node: EnginePaths) -> None:
+    async def lose(client: CriClient, sandbox) -> None:
+        container = await started_container(client, sandbox, ["sleep", "100"])
+        command = command_line("exec", sandbox[1].metadata.name, "--", "sh", "-c", "echo here; sleep 100", engine=node)
+        lost = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert lost.stdout
+        assert lost.stderr
+        async with asyncio.timeout(20):
+            assert await lost.stdout.readline() == b"here\n"
+            pid = process.running(node)
+            assert pid
+            os.kill(pid, signal.SIGKILL)
+            assert await lost.wait() == 1
+            assert b"the connection was lost" in await lost.stderr.read()
+            await asyncio.to_thread(process.start, node)
+            while True:
+                with contextlib.suppress(EngineUnreachable):
+                    assert (await client.exec_sync(container, ["echo", "again"])).stdout == b"again\n"
+                    return
+
+    in_sandbox(lose)
+
+
+def test_an_engine_that_was_never_started_is_missing() -> None:
+    done = casemate_on(EnginePaths("never-started"), "exec", "pod", "--", "true")
+    assert done.returncode == 3
+    assert b"casemate engine start" in done.stderr

@@ -6,6 +6,7 @@
 3. What goes wrong is said in our words, with the reason that Kubernetes gives it (ErrImagePull, ErrImageNeverPull):
    an unreachable registry and a cut connection are incomplete (the next try may succeed), the rest are faults.
 4. An image from files is checked first (`casemate.images.layout`), then stored, then asked for by name until CRI knows.
+   CRI has no call for it, so other engines than containerd refuse.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from casemate.engine.cri import cri_pb2 as pb
 from casemate.engine.cri.client import CriClient
 from casemate.engine.cri.faults import EngineUnreachable
-from casemate.errors import CasemateError, IncompleteError, RuntimeFault
+from casemate.errors import CasemateError, IncompleteError, RefusedError, RuntimeFault
 from casemate.images import layout, store
 from casemate.images.credentials import Credential
 from casemate.images.policy import PullPolicy, Step, next_step
@@ -88,6 +89,9 @@ async def pull(client: CriClient, image: Reference, credentials: Sequence[Creden
 
 async def bring(client: CriClient, path: Path, name: Reference, snapshotter: str = "overlayfs") -> str:
     """Bring the image in the layout or archive at `path` onto the engine as `name`; its id. Raises `CasemateError`."""
+    engine = (await client.version()).runtime_name
+    if engine != "containerd":
+        raise RefusedError(f"{engine} takes images from registries only", where=f"--image {name}={path}")
     image = await asyncio.to_thread(layout.read, path, name)
     await asyncio.to_thread(store.add, image, name, client.socket, snapshotter)
     for _ in range(int(VISIBLE_SECONDS / 0.05)):
