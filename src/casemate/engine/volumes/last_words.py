@@ -23,15 +23,13 @@ _FILE_LIMIT, _LOG_LIMIT, _LINES = 4096, 2048, 80
 
 def last_words(paths: EnginePaths, instance: PodInstance, container: Container, restarts: int, exit_code: int) -> str:
     """The last words of one ended start of a container; empty when it left none."""
-    words = termination_message(paths, instance.uid, container.name, restarts)
+    words = _file_end(termination_file(paths, instance.uid, container.name, restarts))
     if not words and exit_code and container.terminationMessagePolicy == "FallbackToLogsOnError":
         return _log_end(paths.logs / instance.log_directory / log_path(container.name, restarts))
     return words
 
 
-def termination_message(paths: EnginePaths, uid: str, container: str, restarts: int) -> str:
-    """What the container wrote to its `terminationMessagePath`."""
-    path = termination_file(paths, uid, container, restarts)
+def _file_end(path: Path) -> str:
     try:
         with path.open("rb") as file:
             file.seek(max(path.stat().st_size - _FILE_LIMIT, 0))

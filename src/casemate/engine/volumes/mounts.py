@@ -26,7 +26,6 @@ from casemate.engine.translate.hostname import host_network_hosts_file, hosts_fi
 from casemate.engine.translate.labels import termination_message_path
 from casemate.engine.translate.sandbox import pod_spec
 from casemate.engine.volumes import kernel, layout, subpath
-from casemate.engine.volumes.last_words import termination_message as termination_message
 from casemate.engine.volumes.prepare import MountedVolume, MountPlan
 from casemate.errors import CasemateError, InputError, RefusedError, RuntimeFault
 from casemate.model.kube.container import Container
