@@ -5,20 +5,25 @@ Start:
 1. Settle once what must not change while Pods run (`engine.json`): addresses, the CRI socket. Later starts keep them.
 2. Start the private containerd, or take the one that was named; bring in the pause image; try every handler.
 3. Start the supervisor, which takes up what was running.
+4. Without its mount namespace nothing of the engine can be running: the state folder is then of before a reboot (not
+   every /run is emptied by one), and goes.
 
 Stop leaves no process, mount, network namespace, interface or rule. What is worth keeping stays: images, claims,
 runs that were asked for, logs.
 
-4. The supervisor goes first, or it would start again what is being stopped.
-5. Sandboxes are stopped through CRI, because only CNI knows how to undo what it did; a containerd that died is started
+5. The supervisor goes first, or it would start again what is being stopped.
+6. Sandboxes are stopped through CRI, because only CNI knows how to undo what it did; a containerd that died is started
    once more for that.
-6. Then whatever is left is found by where it is (mount namespace, cgroup), not by what was noted, and killed.
+7. Then whatever is left is found by where it is (mount namespace, cgroup), not by what was noted, and killed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -47,30 +52,42 @@ def start(paths: EnginePaths, cri: str | None = None) -> EngineSettings:
     Raises `MissingError` when something is not installed, `InputError` when the engine was first started otherwise.
     """
     settings = _settle(paths, cri)
-    paths.state.mkdir(mode=0o711, parents=True, exist_ok=True)
-    fresh = settings.external or process.running(paths) is None
-    if not settings.external:
-        _start_containerd(paths, settings)
-    if fresh or not paths.handlers.exists():
-        handlers.save(paths, asyncio.run(_prepare(paths, settings)))
-    supervisor.start(paths)
+    with _alone(paths):
+        if not settings.external and not namespace.exists(paths):
+            shutil.rmtree(paths.state, ignore_errors=True)
+        paths.state.mkdir(mode=0o711, parents=True, exist_ok=True)
+        fresh = settings.external or process.running(paths) is None
+        if not settings.external:
+            _start_containerd(paths, settings)
+        if fresh or not paths.handlers.exists():
+            handlers.save(paths, asyncio.run(_prepare(paths, settings)))
+        supervisor.start(paths)
     return settings
 
 
 def stop(paths: EnginePaths) -> None:
     """Stop the engine and everything that runs in it. Does nothing when it was never started."""
-    supervisor.stop(paths)
     try:
         settings = load_settings(paths)
     except MissingError:
         return
-    if settings.external:
-        asyncio.run(_remove_sandboxes(settings.cri_socket, {ENGINE_LABEL: paths.name}))
-    elif namespace.exists(paths):
-        _stop_containerd(paths, settings)
-    cgroup.remove_engine(paths.name)
-    cleanup.remove(paths, plan.NetworkPlan.of(settings))
-    shutil.rmtree(paths.state, ignore_errors=True)
+    with _alone(paths):
+        supervisor.stop(paths)
+        if settings.external:
+            asyncio.run(_remove_sandboxes(settings.cri_socket, {ENGINE_LABEL: paths.name}))
+        elif namespace.exists(paths):
+            _stop_containerd(paths, settings)
+        cgroup.remove_engine(paths.name)
+        cleanup.remove(paths, plan.NetworkPlan.of(settings))
+        shutil.rmtree(paths.state, ignore_errors=True)
+
+
+@contextmanager
+def _alone(paths: EnginePaths) -> Iterator[None]:
+    """One start or stop of an engine at a time."""
+    with (paths.root / "lifecycle.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _stop_containerd(paths: EnginePaths, settings: EngineSettings) -> None:
