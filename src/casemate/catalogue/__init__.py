@@ -1,1 +1,8 @@
-"""Facts as data: runtimes and what they give. YAML rows, read by a typed loader."""
+"""Facts as data: runtimes, what they give, what breaks, what was broken. YAML rows, read by a typed loader.
+
+`load()` gives all tables as one `Catalogue`.
+"""
+
+from casemate.catalogue.tables import Catalogue, load
+
+__all__ = ["Catalogue", "load"]

@@ -2,42 +2,27 @@
 
 1. The most specific pattern that fits a name wins (the longest, without its stars): `kata-qemu-snp` is confidential.
 2. A name that no row knows is of unknown boundary, never of a strong one.
+3. A managed variant that shares its name with others (GKE's `gvisor`) is told by the node selector of its RuntimeClass.
 """
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
-from importlib import resources
 from typing import Literal, TypeAlias
 
-import msgspec
-import yaml
-
+from casemate.catalogue.reading import shipped
+from casemate.catalogue.rows import Runtime
 from casemate.model.boundary import Boundary
 
-Certainty: TypeAlias = Literal["measured", "source", "documented"]
 _Names: TypeAlias = Literal["classes", "handlers"]
 
 
-class Runtime(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One row: a runtime, the names that it goes by, and the boundary that it draws, with where that is known from."""
-
-    id: str
-    classes: tuple[str, ...]
-    handlers: tuple[str, ...]
-    boundary: Boundary
-    source: str
-    date: datetime.date
-    certainty: Certainty
-
-
 @dataclass(frozen=True)
-class Catalogue:
-    """All rows."""
+class Runtimes:
+    """All rows of the table of runtimes."""
 
     runtimes: tuple[Runtime, ...]
 
@@ -48,35 +33,44 @@ class Catalogue:
 
     def boundary_of_class(self, name: str) -> Boundary:
         """What a RuntimeClass of that name declares; `UNKNOWN` when no row knows it."""
-        found = _best(self.runtimes, "classes", name)
+        found = self.of_class(name)
         return found.boundary if found else Boundary.UNKNOWN
 
     def class_names(self, handler: str) -> tuple[str, ...]:
         """Names under which Pods may ask for the handler without a RuntimeClass document (`runsc`: gvisor, runsc)."""
         found = self.of_handler(handler)
-        if found is None or any("*" in name for name in found.classes):
+        if found is None or not found.classes or any("*" in name for name in found.classes):
             return (handler,)
         return found.classes
 
-    def of_handler(self, name: str) -> Runtime | None:
-        """The row of the runtime that a handler of that name starts."""
-        return _best(self.runtimes, "handlers", name)
+    def of_handler(self, name: str, selector: Mapping[str, str] | None = None) -> Runtime | None:
+        """The row of the runtime that a handler of that name starts. `selector` is the RuntimeClass's node selector."""
+        return _best(self.runtimes, "handlers", name, selector or {})
+
+    def of_class(self, name: str, selector: Mapping[str, str] | None = None) -> Runtime | None:
+        """The row of the runtime that a RuntimeClass of that name declares."""
+        return _best(self.runtimes, "classes", name, selector or {})
+
+    def by_id(self, runtime_id: str) -> Runtime | None:
+        """The row of that id."""
+        return next((row for row in self.runtimes if row.id == runtime_id), None)
+
+
+Catalogue: TypeAlias = Runtimes  # the engine's name for it
 
 
 @cache
-def load() -> Catalogue:
-    """The catalogue that casemate ships."""
-    text = resources.files(__package__).joinpath("runtimes.yaml").read_text(encoding="utf-8")
-    rows = msgspec.convert(yaml.safe_load(text), list[dict[str, object]])
-    named = [{**row, "boundary": int(Boundary.parse(str(row["boundary"])))} for row in rows]
-    return Catalogue(msgspec.convert(named, tuple[Runtime, ...]))
+def load() -> Runtimes:
+    """The runtimes that casemate ships, without the other tables."""
+    return Runtimes(tuple(found.row for found in shipped("runtimes") if isinstance(found.row, Runtime)))
 
 
-def _best(runtimes: Sequence[Runtime], names: _Names, name: str) -> Runtime | None:
+def _best(runtimes: Sequence[Runtime], names: _Names, name: str, selector: Mapping[str, str]) -> Runtime | None:
     fitting = [
-        (len(pattern.replace("*", "")), row)
+        (bool(row.selectors), len(pattern.replace("*", "")), row)
         for row in runtimes
+        if all(selector.get(key) == value for key, _, value in (each.partition("=") for each in row.selectors))
         for pattern in (row.classes if names == "classes" else row.handlers)
         if fnmatchcase(name, pattern)
     ]
-    return max(fitting, key=lambda found: found[0])[1] if fitting else None
+    return max(fitting, key=lambda found: found[:2])[2] if fitting else None
