@@ -119,8 +119,9 @@ def _pods_of(template: PodTemplate) -> Iterator[PodState]:
         case _:
             count = 1
     ports = tuple(each for container in template.spec.containers for each in container.ports)
-    for _ in range(count if any(each.hostPort for each in ports) else 0):
-        yield PodState(template.namespace, template.name, ports=ports, host_network=bool(template.spec.hostNetwork))
+    for number in range(count if any(each.hostPort for each in ports) else 0):
+        name = f"{template.name} (replica {number + 1})" if count > 1 else template.name
+        yield PodState(template.namespace, name, ports=ports, host_network=bool(template.spec.hostNetwork))
 
 
 def _titles(inventory: Inventory) -> Iterable[str]:

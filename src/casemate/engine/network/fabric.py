@@ -41,7 +41,6 @@ class Fabric:
         self._engine = paths.name
         self._file = paths.root / "network.json"
         self._held = _read(self._file)
-        self._engine = paths.name
         self._router = Router(self.plan, paths.name)
         self._dns = DnsServer(self._router.link.path, self.plan.dns_address)
         self._relays = Relays()

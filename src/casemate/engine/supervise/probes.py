@@ -3,7 +3,8 @@
 Rules, in the order of the code (Kubernetes: Pod lifecycle, "Container probes"):
 
 1. Until the startup probe has passed, no other probe of the container runs; when it fails, the container is condemned.
-2. A liveness probe starts out as passed, a readiness probe as failed.
+2. A liveness probe starts out as passed, a readiness probe as failed; a container that a former supervisor knew goes on
+   from what it knew, without a second initial delay.
 3. A result counts after `successThreshold` (1) or `failureThreshold` (3) equal results in a row.
 4. HTTP passes from 200 to 399, over TLS without verification; gRPC when the health service answers SERVING; exec with
    exit code 0; TCP when a connection opens. Anything that takes longer than `timeoutSeconds` (1) has failed.
@@ -35,11 +36,16 @@ class ProbeKind(Enum):
 
 @dataclass(frozen=True)
 class Target:
-    """The running container that is probed. `address` is the Pod's IP, or loopback on the host's network."""
+    """The running container that is probed. `address` is the Pod's IP, or loopback on the host's network.
+
+    `started` and `ready` are what an earlier supervisor knew of it.
+    """
 
     container: Container
     id: str
     address: str
+    started: bool = False
+    ready: bool = False
 
 
 class Streak:
@@ -65,7 +71,7 @@ class Streak:
 async def watch(client: CriClient, target: Target, report: Callable[[ProbeKind, bool], None]) -> None:
     """Probe a container until cancelled, reporting every change of verdict (rules 1 and 2)."""
     container = target.container
-    if container.startupProbe:
+    if container.startupProbe and not target.started:
         streak = Streak(container.startupProbe, None)
         await _probe(client, target, container.startupProbe, streak, ProbeKind.STARTUP, report, until_passed=True)
     report(ProbeKind.STARTUP, True)
@@ -74,7 +80,7 @@ async def watch(client: CriClient, target: Target, report: Callable[[ProbeKind, 
             probe, streak = container.livenessProbe, Streak(container.livenessProbe, True)
             group.create_task(_probe(client, target, probe, streak, ProbeKind.LIVENESS, report))
         if container.readinessProbe:
-            probe, streak = container.readinessProbe, Streak(container.readinessProbe, None)
+            probe, streak = container.readinessProbe, Streak(container.readinessProbe, target.ready or None)
             group.create_task(_probe(client, target, probe, streak, ProbeKind.READINESS, report))
         else:
             report(ProbeKind.READINESS, True)
@@ -90,7 +96,7 @@ async def _probe(
     *,
     until_passed: bool = False,
 ) -> None:
-    await asyncio.sleep(probe.initialDelaySeconds or 0)
+    await asyncio.sleep(0 if target.started else probe.initialDelaySeconds or 0)
     while True:
         passed = await _once(client, target, probe)
         if streak.take(passed):

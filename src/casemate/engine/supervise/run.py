@@ -41,6 +41,7 @@ class Run:
         self._wake = asyncio.Event()
         self._settled = False
         self._failed: tuple[str, ...] = ()
+        self._failure = folder.failure
         self._tasks = Tasks()
 
     @property
@@ -50,7 +51,7 @@ class Run:
             name=self.record.name,
             created=self.record.created,
             settled=self._settled,
-            error=self.folder.failure,
+            error=self._failure,
             removed=self.removed,
             failed_workloads=self._failed,
             pods=tuple(
@@ -66,8 +67,7 @@ class Run:
         """A host port could not be had: while the run is starting, that fails the start of the Pod that wants it."""
         owners = {f"{each.instance.namespace}/{each.instance.name}" for each in self.workers.values()}
         if not self.folder.started and any(owner in problem.partition(":")[0] for owner in owners):
-            self.folder.fail(problem)
-            self.remove()
+            self._fail(problem)
 
     def remove(self) -> None:
         """Take everything down."""
@@ -112,12 +112,16 @@ class Run:
         if not self.folder.started:
             failure = next((each.start_failure for each in workers if each.start_failure), "")
             if failure:
-                self.folder.fail(failure)
-                self.remove()
+                self._fail(failure)
                 return True
             if workers and all(each.record.start_seconds is not None or each.record.final for each in workers):
                 self.folder.mark_started()
         return False
+
+    def _fail(self, reason: str) -> None:
+        self._failure = reason
+        self.folder.fail(reason)
+        self.remove()
 
     def _follow(self, answer: Wanted, now: float) -> None:
         for instance in answer.create:

@@ -43,10 +43,16 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class PodRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One Pod of a run. `final` is its last status, once its phase is final, and `ended` when that was."""
+    """One Pod of a run. `final` is its last status, once its phase is final, and `ended` when that was.
+
+    `started` and `ready` are ids of containers whose probes had passed, so that a new supervisor need not ask anew
+    before it lets Services use them.
+    """
 
     instance: PodInstance
     accepted: float
+    started: tuple[str, ...] = ()
+    ready: tuple[str, ...] = ()
     ended: float = 0.0
     start_seconds: float | None = None
     final: PodStatus | None = None

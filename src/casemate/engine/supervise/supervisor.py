@@ -60,6 +60,8 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._tasks = Tasks()
         self._failed = False
+        self._adopted = False
+        self._problems: set[str] = set()
         self._seen: Mapping[str, frozenset[tuple[str, int]]] = {}
 
     async def serve(self) -> bool:
@@ -123,11 +125,18 @@ class Supervisor:
 
     async def _update_fabric(self, without: Run | None = None) -> None:
         runs = [run for run in self.runs.values() if run is not without]
+        if not self._adopted:
+            # Pods of an earlier supervisor have served all the while: wait until all of them are seen again.
+            self._adopted = all(worker.known for run in runs for worker in run.workers.values())
+        if not self._adopted:
+            return
         try:
-            for problem in await self._fabric.update(services_of(runs), pod_states(runs)):
+            problems = await self._fabric.update(services_of(runs), pod_states(runs))
+            for problem in set(problems) - self._problems:
                 self._server.log(problem)
                 for run in runs:
                     run.take_network_problem(problem)
+            self._problems = set(problems)
         except CasemateError as error:
             self._server.log(str(error))
 

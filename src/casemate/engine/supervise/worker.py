@@ -33,7 +33,7 @@ EVICTION_PAUSE = 10.0
 
 
 class PodWorker:
-    """The keeper of one Pod. `changed` is called whenever `status` has changed."""
+    """The keeper of one Pod. `changed` is called whenever `status` has changed; `known` is set after the first look."""
 
     def __init__(
         self,
@@ -47,11 +47,17 @@ class PodWorker:
         self.status = record.final or self._first_status(record.instance, boundaries)
         self.start_failure = ""
         self.gone = False
+        self.known = False
         self._runtime = runtime
         self._folder = folder
         self._boundaries = boundaries
         self._changed = changed
-        self._memory = Memory(accepted_at=record.accepted, ran=record.start_seconds is not None)
+        self._memory = Memory(
+            accepted_at=record.accepted,
+            ran=record.start_seconds is not None,
+            started=set(record.started),
+            ready=set(record.ready),
+        )
         self._wake = asyncio.Event()
         self._probers: dict[str, asyncio.Task[None]] = {}
         self._counted: set[str] = set()
@@ -232,7 +238,13 @@ class PodWorker:
         self._cancel_probes(set(running))
         for container_id, container in running.items():
             if container_id not in self._probers and role_of(self.spec, container) is not Role.INIT:
-                target = Target(container, container_id, self._runtime.address(self.instance, observed.sandbox))
+                target = Target(
+                    container,
+                    container_id,
+                    self._runtime.address(self.instance, observed.sandbox),
+                    started=container_id in self._memory.started,
+                    ready=container_id in self._memory.ready,
+                )
                 self._probers[container_id] = asyncio.create_task(self._probe(target))
 
     async def _probe(self, target: Target) -> None:
@@ -250,7 +262,14 @@ class PodWorker:
                 grace = probe.terminationGracePeriodSeconds if probe else None
                 memory.condemned[target.id] = Condemned(f"{kind.value} probe failed", grace)
                 memory.ready.discard(target.id)
+        self._remember_probes()
         self.wake()
+
+    def _remember_probes(self) -> None:
+        started, ready = tuple(sorted(self._memory.started)), tuple(sorted(self._memory.ready))
+        if (started, ready) != (self.record.started, self.record.ready):
+            self.record = msgspec.structs.replace(self.record, started=started, ready=ready)
+            self._folder.write_pod(self.record)
 
     def _cancel_probes(self, keep: set[str]) -> None:
         for container_id in set(self._probers) - keep:
@@ -284,6 +303,7 @@ class PodWorker:
             address=observed.sandbox.ip if observed.sandbox else "",
         )
         status = pod_status(view, finish)
+        self.known = True
         if status != self.status:
             self.status = status
             self._changed()
