@@ -26,7 +26,7 @@ from casemate.sources.files import load
 
 def run(
     *,
-    file: Annotated[list[str], Parameter(name=["--file", "-f"], negative=())],
+    file: Annotated[list[str], Parameter(name=["--file", "-f"], negative=(), allow_leading_hyphen=True)],
     name: str | None = None,
     image: Annotated[list[str], Parameter(negative=())] = [],  # noqa: B006 - cyclopts copies it
     plain_http: Annotated[list[str], Parameter(negative=())] = [],  # noqa: B006
