@@ -84,7 +84,8 @@ def log(pattern: str, container: str, items: Items, casemate: Casemate) -> str:
     if not found:
         return f"(no Pod is called {pattern})"
     choice = ("-c", container) if container else ()
-    return casemate("logs", str(found[0]["name"]), *choice).stdout
+    done = casemate("logs", str(found[0]["name"]), *choice)
+    return done.stdout + done.stderr
 
 
 def eventual_problems(expected: Expectation, casemate: Casemate) -> Iterator[str]:

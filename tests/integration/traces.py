@@ -9,6 +9,7 @@ from pathlib import Path
 from commandline import ENGINE
 
 from casemate.engine.paths import EnginePaths
+from casemate.engine.settings import load_settings
 
 PATHS = EnginePaths(ENGINE)
 KINDS = ("containerd-shim", "runsc", "casemate-wasm", "conmon")
@@ -23,12 +24,24 @@ def traces() -> Traces:
         "mounts of the machine": frozenset(mounts("self")),
         "mounts of the engine": frozenset(mounts(str(containerd()))),
         "network namespaces": names(Path("/run/netns")),
-        "interfaces": names(Path("/sys/class/net")),
-        "firewall rules": frozenset(firewall_rules()),
-        "routes": frozenset(said("ip", "route").splitlines()),
+        "interfaces": names(Path("/sys/class/net")) - foreign_interfaces(),
+        "firewall rules": frozenset(rule for rule in firewall_rules() if is_ours(rule)),
+        "routes": frozenset(route for route in said("ip", "route").splitlines() if is_ours(route)),
         "cgroups": frozenset(map(str, Path("/sys/fs/cgroup").glob(f"**/casemate/{ENGINE}/pod*"))),
         "folders": names(PATHS.pods) | names(PATHS.logs) | names(PATHS.runs),
     }
+
+
+def is_ours(line: str) -> bool:
+    """Whether a rule or route is about this engine: other engines may run on the same machine."""
+    prefix = load_settings(PATHS).pod_network.rpartition(".0.0/")[0]
+    return f"casemate-{ENGINE}" in line or f"{prefix}." in line
+
+
+def foreign_interfaces() -> frozenset[str]:
+    """Interfaces that only have routes of others."""
+    routes = [line for line in said("ip", "route").splitlines() if " dev " in line]
+    return frozenset(route.split(" dev ")[1].split()[0] for route in routes if not is_ours(route))
 
 
 def left(before: Traces, after: Traces) -> dict[str, list[str]]:
