@@ -121,21 +121,27 @@ class _Explanation:
     fix: str = ""
 
 
-_PLAIN = _Explanation(
-    "server gave HTTP response to HTTPS client|first record does not look like a TLS handshake",
-    PullFailed,
-    "the registry {registry} speaks plain HTTP and was not named as one that may",
-    "--plain-http {registry}, if you trust the network to it",
+_REFUSAL = "401 Unauthorized|authorization failed|insufficient_scope|403 Forbidden|no basic auth credentials"
+_NO_CREDENTIALS = _Explanation(
+    _REFUSAL,
+    Refused,
+    "the registry {registry} does not let us have the image without credentials",
+    "imagePullSecrets with a Secret of type kubernetes.io/dockerconfigjson for {registry}",
+)
+_WRONG_CREDENTIALS = _Explanation(
+    _REFUSAL,
+    Refused,
+    "the registry {registry} does not let us have the image with the credentials of its imagePullSecrets",
+    "check them, and that they may read {image}",
 )
 _EXPLANATIONS = (
-    _PLAIN,
-    _Explanation("x509:|tls: ", PullFailed, "the certificate of the registry {registry} is not trusted: {message}"),
     _Explanation(
-        "401 Unauthorized|authorization failed|insufficient_scope|403 Forbidden|no basic auth credentials",
-        Refused,
-        "the registry {registry} does not let us have the image",
-        "imagePullSecrets with a Secret of type kubernetes.io/dockerconfigjson for {registry}",
+        "server gave HTTP response to HTTPS client|first record does not look like a TLS handshake",
+        PullFailed,
+        "the registry {registry} speaks plain HTTP and was not named as one that may",
+        "--plain-http {registry}, if you trust the network to it",
     ),
+    _Explanation("x509:|tls: ", PullFailed, "the certificate of the registry {registry} is not trusted: {message}"),
     _Explanation(
         "no space left on device|disk quota exceeded", PullFailed, "no room on the engine's disk", "make room"
     ),
@@ -157,7 +163,12 @@ _EXPLANATIONS = (
         "the registry {registry} sent content that is not of its digest and size: {message}",
         "push the image anew",
     ),
-    _Explanation("no match for platform", PullFailed, "the registry has no image for this platform"),
+    _Explanation(
+        "no match for platform",
+        PullFailed,
+        "the registry has no image for this platform",
+        "fetch an image for wasi/wasm as an OCI layout, and give it with --image {image}=PATH",
+    ),
     _Explanation(": not found", PullFailed, "the registry {registry} has no such image", "check the name and the tag"),
 )
 
@@ -165,11 +176,8 @@ _EXPLANATIONS = (
 def explain(message: str, image: Reference, *, with_credentials: bool = False) -> CasemateError:
     """Our error for what an engine said when `image` could not be pulled."""
     cause = re.sub(r'^failed to pull and unpack image "[^"]*": ', "", message)
-    for each in _EXPLANATIONS:
+    values = {"registry": image.registry, "image": image, "message": cause}
+    for each in (_WRONG_CREDENTIALS if with_credentials else _NO_CREDENTIALS, *_EXPLANATIONS):
         if re.search(each.pattern, message):
-            values = {"registry": image.registry, "image": image, "message": cause}
-            what = each.what.format(**values)
-            if each.kind is Refused:
-                what += " with the credentials of its imagePullSecrets" if with_credentials else " without credentials"
-            return each.kind(what, where=str(image), fix=each.fix.format(**values))
+            return each.kind(each.what.format(**values), where=str(image), fix=each.fix.format(**values))
     return PullFailed(f"the image cannot be pulled: {cause}", where=str(image))
