@@ -37,6 +37,7 @@ from casemate.model.support import EngineFeatures
 
 QUICK = 0.1
 SLOW = 1.0
+GATHER = 0.02
 
 
 class Supervisor:
@@ -118,6 +119,7 @@ class Supervisor:
         """Hand every change to the network and to the clients that watch."""
         while True:
             await self._changed.wait()
+            await asyncio.sleep(GATHER)  # changes come in bursts, and each costs a look at all Pods
             self._changed.clear()
             self._stirred.set()
             await self._update_fabric()
