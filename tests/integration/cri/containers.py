@@ -8,8 +8,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -32,49 +32,48 @@ RUNTIMES = (config.RuntimeTable("runc"), config.RuntimeTable("crun", options={"B
 numbers = itertools.count()
 
 
-class running_containerd:  # noqa: N801 - reads as a function
-    """Starts a containerd for `paths`; ends it and removes all that is left of it."""
-
-    def __init__(self, paths: EnginePaths, folder: Path) -> None:
-        self.paths = paths
-        self._folder = folder
-
-    def __enter__(self) -> EnginePaths:
-        paths = self.paths
-        written = config.ContainerdConfig(paths, RUNTIMES, "runc", Path("/usr/lib/cni"), can_lower_oom_score=False)
-        config.cni_folder(paths).mkdir(parents=True, exist_ok=True)
+@contextmanager
+def running_containerd(paths: EnginePaths, folder: Path) -> Iterator[EnginePaths]:
+    """A containerd for `paths` with the images pause and busybox, made in `folder`; nothing is left of it at the end."""
+    written = config.ContainerdConfig(paths, RUNTIMES, "runc", Path("/usr/lib/cni"), can_lower_oom_score=False)
+    config.cni_folder(paths).mkdir(parents=True, exist_ok=True)
+    try:
         process.start(paths, config.render(process.version(process.binary()), written))
-        settings = EngineSettings(
-            name=paths.name,
-            cri_socket=str(paths.socket),
-            pod_network="10.250.0.0/16",
-            service_network="10.251.0.0/16",
-            router_network="10.252.0.0/24",
-            dns_address="10.252.0.2",
-        )
-        paths.settings.write_bytes(msgspec.json.encode(settings))
-        asyncio.run(self._bring_images())
-        return paths
+        paths.settings.write_bytes(msgspec.json.encode(_settings(paths)))
+        asyncio.run(_bring_images(paths, folder))
+        yield paths
+        asyncio.run(_remove_sandboxes(paths))
+    finally:
+        process.stop(paths)
+        namespace.delete(paths)
+        shutil.rmtree(paths.state, ignore_errors=True)
+        shutil.rmtree(paths.root, ignore_errors=True)
 
-    async def _bring_images(self) -> None:
-        async with CriClient(str(self.paths.socket)) as client:
-            for text, settings in ((config.PAUSE_IMAGE, PAUSE), (BUSYBOX, PLAIN)):
-                name, output = parse(text), self._folder / f"{parse(text).repository}.tar"
-                build.write(output, name, busybox_files(), settings)
-                await pull.bring(client, output, name)
 
-    def __exit__(self, *_: object) -> None:
-        asyncio.run(self._remove_sandboxes())
-        process.stop(self.paths)
-        namespace.delete(self.paths)
-        shutil.rmtree(self.paths.state, ignore_errors=True)
-        shutil.rmtree(self.paths.root, ignore_errors=True)
+def _settings(paths: EnginePaths) -> EngineSettings:
+    return EngineSettings(
+        name=paths.name,
+        cri_socket=str(paths.socket),
+        pod_network="10.250.0.0/16",
+        service_network="10.251.0.0/16",
+        router_network="10.252.0.0/24",
+        dns_address="10.252.0.2",
+    )
 
-    async def _remove_sandboxes(self) -> None:
-        async with CriClient(str(self.paths.socket)) as client:
-            for sandbox in await client.pod_sandboxes():
-                await client.stop_pod_sandbox(sandbox.id)
-                await client.remove_pod_sandbox(sandbox.id)
+
+async def _bring_images(paths: EnginePaths, folder: Path) -> None:
+    async with CriClient(str(paths.socket)) as client:
+        for text, settings in ((config.PAUSE_IMAGE, PAUSE), (BUSYBOX, PLAIN)):
+            name, output = parse(text), folder / f"{parse(text).repository}.tar"
+            build.write(output, name, busybox_files(), settings)
+            await pull.bring(client, output, name)
+
+
+async def _remove_sandboxes(paths: EnginePaths) -> None:
+    async with CriClient(str(paths.socket)) as client:
+        for sandbox in await client.pod_sandboxes():
+            await client.stop_pod_sandbox(sandbox.id)
+            await client.remove_pod_sandbox(sandbox.id)
 
 
 @asynccontextmanager
