@@ -34,7 +34,7 @@ numbers = itertools.count()
 
 @contextmanager
 def running_containerd(paths: EnginePaths, folder: Path) -> Iterator[EnginePaths]:
-    """A containerd for `paths` with the images pause and busybox, made in `folder`; nothing is left of it at the end."""
+    """A containerd for `paths` with the images pause and busybox, made in `folder`; nothing of it stays."""
     written = config.ContainerdConfig(paths, RUNTIMES, "runc", Path("/usr/lib/cni"), can_lower_oom_score=False)
     config.cni_folder(paths).mkdir(parents=True, exist_ok=True)
     try:
