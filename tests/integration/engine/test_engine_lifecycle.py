@@ -103,7 +103,7 @@ def test_stop_ends_running_pods_of_every_handler(short: EnginePaths) -> None:
 
 async def start_pods(paths: EnginePaths) -> None:
     async with CriClient(str(paths.socket)) as client:
-        for handler in ("runc", "crun", "runsc"):
+        for handler in (each.name for each in handlers.load(paths) if each.works and each.name != "wasm"):
             config = pb.PodSandboxConfig(
                 metadata=pb.PodSandboxMetadata(name=handler, uid=handler, namespace="default"),
                 log_directory=str(paths.logs / handler),

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from commandline import CASEMATE
 
-from casemate.engine.install import tools
+from casemate.engine.install import apply, tools
+from casemate.engine.install.plan import Part, Plan, Source
+from casemate.errors import RuntimeFault
 
 pytestmark = pytest.mark.root
 GO = {
@@ -75,3 +77,13 @@ def test_the_native_programs_pass_their_own_tests() -> None:
     source = Path(__file__).parents[3] / "src" / "casemate" / "engine" / "native"
     done = subprocess.run(["go", "test", "./..."], cwd=source, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_packages_come_by_apt_and_again_without_harm() -> None:
+    said: list[str] = []
+    part = Part("busybox-static", Source.PACKAGE, "", "", present=False)
+    apply.apply(Plan((part,)), said.append)
+    assert said == ["installing packages: busybox-static"]
+    part = Part("no-such-package-anywhere", Source.PACKAGE, "", "", present=False)
+    with pytest.raises(RuntimeFault, match="no-such-package-anywhere"):
+        apply.apply(Plan((part,)), said.append)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -31,6 +32,7 @@ from casemate.errors import CasemateError, MissingError, RuntimeFault
 Say = Callable[[str], None]
 
 _UNSAFE_GO = ("GOFLAGS", "GONOSUMCHECK", "GONOSUMDB", "GOPRIVATE", "GOSUMDB", "GOINSECURE", "GOBIN", "GOOS", "GOARCH")
+_FETCHES_ITSELF = (1, 21)
 _UNFINISHED = ".building-"
 _LAST_LINES = 15
 
@@ -60,8 +62,24 @@ def check_possible(plan: Plan) -> None:
     if Source.PACKAGE in sources and not tools.find("apt-get"):
         names = ", ".join(part.name for part in plan.missing if part.source is Source.PACKAGE)
         raise MissingError(f"no apt-get on this machine, and missing: {names}", fix="install them with its own tool")
-    if sources & {Source.OURS, Source.GO_MODULE} and not tools.find("go"):
-        raise MissingError("Go is not installed", fix="install Go 1.26 or newer, and put `go` on the PATH")
+    if sources & {Source.OURS, Source.GO_MODULE}:
+        _check_go()
+
+
+def _check_go() -> None:
+    fix = "install Go 1.26 or newer, and put `go` on the PATH"
+    go = tools.find("go")
+    if go is None:
+        raise MissingError("Go is not installed", fix=fix)
+    version = _output([str(go), "env", "GOVERSION"], _go_environment({})).strip()
+    if go_is_too_old(version):
+        raise MissingError(f"{version} is too old", fix=fix)
+
+
+def go_is_too_old(version: str) -> bool:
+    """Whether a Go of that version (`go1.19.8`) can neither build our programs nor fetch a Go that can (from 1.21)."""
+    found = re.match(r"go(\d+)\.(\d+)", version)
+    return found is not None and (int(found[1]), int(found[2])) < _FETCHES_ITSELF
 
 
 def _install_packages(parts: Sequence[Part], say: Say) -> None:

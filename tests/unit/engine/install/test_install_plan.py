@@ -51,3 +51,11 @@ def test_our_programs_have_sources_that_the_package_carries() -> None:
 def test_the_version_of_our_programs_is_their_sources() -> None:
     assert len(tools.source_digest()) == 16
     assert tools.native().folder.name == tools.source_digest()
+
+
+@pytest.mark.parametrize(
+    ("version", "too_old"),
+    [("go1.19.8", True), ("go1.20", True), ("go1.21.0", False), ("go1.26.8", False), ("devel", False)],
+)
+def test_a_go_that_can_neither_build_nor_fetch_a_newer_one_is_too_old(version: str, too_old: bool) -> None:
+    assert apply.go_is_too_old(version) is too_old

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"time"
 )
@@ -28,6 +29,7 @@ const (
 	compileTime   = 60 * time.Second
 	compileSpace  = 8 << 30 // address space, most of which is never touched
 	nobody        = 65534
+	unfinished    = ".compiling-"
 )
 
 // compiledForm is the folder with the compiled form of the module in the file, or empty.
@@ -74,7 +76,8 @@ func compileInto(folder, self string, file *os.File) error {
 	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
 		return err
 	}
-	work, err := os.MkdirTemp(filepath.Dir(folder), ".compiling-")
+	removeAbandoned(filepath.Dir(folder))
+	work, err := os.MkdirTemp(filepath.Dir(folder), unfinished+"*")
 	if err != nil {
 		return err
 	}
@@ -84,6 +87,8 @@ func compileInto(folder, self string, file *os.File) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), compileTime)
 	defer cancel()
+	runtime.LockOSThread() // Pdeathsig watches the thread
+	defer runtime.UnlockOSThread()
 	command := exec.CommandContext(ctx, self, aside, work)
 	command.Stdin, command.Env = file, []string{}
 	command.SysProcAttr = &syscall.SysProcAttr{
@@ -100,6 +105,16 @@ func compileInto(folder, self string, file *os.File) error {
 		return err
 	}
 	return nil
+}
+
+// removeAbandoned clears up after compilations whose runtime was killed.
+func removeAbandoned(folder string) {
+	left, _ := filepath.Glob(filepath.Join(folder, unfinished+"*"))
+	for _, each := range left {
+		if found, err := os.Stat(each); err == nil && time.Since(found.ModTime()) > 2*compileTime {
+			os.RemoveAll(each)
+		}
+	}
 }
 
 // own takes what the compiler left into root's hands, and refuses anything but folders and files.
