@@ -4,7 +4,8 @@
 2. It exists, with its limits, before the sandbox does.
 3. cgroup v1 has a tree for each controller, v2 one tree in which each level passes its controllers down.
 4. Where a tree of v2 is hidden beside those of v1 (hybrid), crun leaves plain files in its place; they go too.
-5. Removing kills what is left in it: a Pod's processes never outlive the Pod.
+5. An engine that leaves cgroups to systemd gets a slice instead (`casemate.engine.systemd_slice`).
+6. Removing kills what is left in it: a Pod's processes never outlive the Pod.
 
 Source: k8s.io/kubernetes v1.36: pkg/kubelet/cm/pod_container_manager_linux.go.
 """
@@ -20,6 +21,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from casemate.engine import systemd_slice
 from casemate.engine.translate.resources import CPU_PERIOD, PodCgroup, cpu_weight
 from casemate.engine.volumes import kernel
 from casemate.errors import RuntimeFault
@@ -31,13 +33,16 @@ _HUGE_PAGES = Path("/sys/kernel/mm/hugepages")
 _PATIENCE = 10.0
 
 
-def pod_cgroup_path(engine: str, uid: str) -> str:
-    """The cgroup of a Pod, as CRI's `cgroup_parent` takes it."""
-    return f"/casemate/{engine}/pod{uid}"
+def pod_cgroup_path(engine: str, uid: str, *, systemd: bool = False) -> str:
+    """The cgroup of a Pod, as CRI's `cgroup_parent` takes it; `systemd` is the engine's cgroup driver."""
+    return systemd_slice.pod_slice_path(engine, uid) if systemd else f"/casemate/{engine}/pod{uid}"
 
 
 def create(version: str, path: str, limits: PodCgroup, root: Path = ROOT) -> None:
     """Make the cgroup with its limits, or set them anew. `version` is the node's: `v1`, `v2` or `hybrid`."""
+    if path.endswith(systemd_slice.SUFFIX):
+        systemd_slice.create(version, path, limits)
+        return
     try:
         if version == "v2":
             _create_unified(root, path.strip("/"), limits)
@@ -52,6 +57,9 @@ def remove(path: str, root: Path = ROOT) -> None:
 
     Raises `RuntimeFault` when a process does not end.
     """
+    if path.endswith(systemd_slice.SUFFIX):
+        systemd_slice.remove(path)
+        return
     deadline = time.monotonic() + _PATIENCE
     while left := [tree for tree in _trees(root) if not _removed(tree, path.strip("/"))]:
         if time.monotonic() > deadline:
@@ -59,8 +67,11 @@ def remove(path: str, root: Path = ROOT) -> None:
         time.sleep(0.02)
 
 
-def remove_engine(engine: str, root: Path = ROOT) -> None:
+def remove_engine(engine: str, root: Path = ROOT, *, systemd: bool = False) -> None:
     """Remove the cgroups of an engine without Pods, and casemate's when it was the last."""
+    if systemd:
+        systemd_slice.remove(systemd_slice.engine_slice_path(engine))
+        return
     remove(f"/casemate/{engine}", root)
     for tree in _trees(root):
         with suppress(OSError):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from casemate.engine import cgroup
+from casemate.engine import cgroup, systemd_slice
 from casemate.engine.translate.namespaces import IDS_PER_POD, IdRange
 from casemate.engine.translate.resources import PodCgroup
 from casemate.engine.userns import FIRST_ID, RANGES, next_range
@@ -84,6 +84,25 @@ def test_swap_is_limited_where_the_kernel_counts_it(tmp_path: Path, version: str
     (tmp_path / file).parent.mkdir(parents=True)
     (tmp_path / file).touch()
     assert cgroup.limits_swap(version, tmp_path) is expected
+
+
+def test_systemd_gets_a_slice_within_slices() -> None:
+    assert cgroup.pod_cgroup_path("my-engine", "a-b", systemd=True) == (
+        "/casemate.slice/casemate-my_engine.slice/casemate-my_engine-poda_b.slice"
+    )
+
+
+@pytest.mark.parametrize(
+    ("version", "limits", "expected"),
+    [
+        ("v2", LIMITS, ("CPUWeight=59", "CPUQuota=50%", f"MemoryMax={1 << 30}")),
+        ("v1", LIMITS, ("CPUShares=512", "CPUQuota=50%", f"MemoryLimit={1 << 30}")),
+        ("v2", PodCgroup(cpu_shares=2), ("CPUWeight=1", "CPUQuota=", "MemoryMax=infinity")),
+        ("v2", PodCgroup(cpu_shares=2, cpu_quota=1_500), ("CPUWeight=1", "CPUQuota=1.5%", "MemoryMax=infinity")),
+    ],
+)
+def test_limits_are_said_in_systemds_words(version: str, limits: PodCgroup, expected: tuple[str, ...]) -> None:
+    assert systemd_slice.properties(version, limits) == expected
 
 
 def test_id_ranges_are_aligned_and_the_lowest_free() -> None:
