@@ -63,7 +63,7 @@ TEXTS = {
     + "  volumes: [{name: v, emptyDir: {}}]\n"
     + "  containers: [{name: main, image: a, volumeMounts: [{name: v, mountPath: /x}, {name: v, mountPath: /x}]}]\n",
     "a host path that climbs": POD + "  volumes: [{name: v, hostPath: {path: /tmp/../etc}}]\n" + CONTAINER,
-    "a configuration key that climbs": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: one}\ndata: {'../../etc/x': y}",
+    "a configuration key that climbs": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: one}\ndata: {'../x': y}",
     "a secret that is no base64": "apiVersion: v1\nkind: Secret\nmetadata: {name: one}\ndata: {key: '%%%'}",
     "an item path that climbs": POD
     + "  volumes: [{name: v, configMap: {name: c, items: [{key: k, path: ../x}]}}]\n"
@@ -76,10 +76,7 @@ TEXTS = {
     + "  containers: [{name: main, image: a, securityContext: {capabilities: {drop: [NET_RAWW]}}}]\n",
     "an unknown restart policy": POD + "  restartPolicy: Sometimes\n" + CONTAINER,
     "an environment variable with =": POD + "  containers: [{name: main, image: a, env: [{name: 'A=B', value: c}]}]\n",
-    "a million replicas below zero": "apiVersion: apps/v1
-kind: Deployment
-metadata: {name: one}
-"
+    "a million replicas below zero": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: one}\n"
     f"spec: {{replicas: -1000000, selector: {{matchLabels: {{a: b}}}}, template: {TEMPLATE}}}",
     "a cluster IP outside of the network": SERVICE + "{clusterIP: 8.8.8.8, ports: [{port: 80}]}",
     "a cluster IP that is no address": SERVICE + "{clusterIP: nowhere, ports: [{port: 80}]}",
