@@ -12,6 +12,7 @@ from casemate.errors import CasemateError
 
 INTERRUPTED = 130
 BAD_USAGE = 2
+MISSING = 3
 
 app = App(
     name="casemate",
@@ -46,6 +47,11 @@ def run_command(arguments: list[str]) -> int:
             raise
         print(f"casemate: {error}", file=sys.stderr)
         return error.exit_code
+    except ImportError as error:
+        module = _missing_module(error)
+        if debug or not module:
+            raise
+        return _complain(f"this command needs the Python module {module}", MISSING, "pip install 'casemate[engine]'")
     except KeyboardInterrupt:
         print("casemate: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -54,6 +60,13 @@ def run_command(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return result if isinstance(result, int) else 0
+
+
+def _missing_module(error: ImportError) -> str:
+    """The module of an extra that is not installed; empty when the fault is in casemate itself."""
+    cause = error.__cause__ if isinstance(error.__cause__, ModuleNotFoundError) else error
+    name = cause.name or ""
+    return "" if not isinstance(cause, ModuleNotFoundError) or name.startswith("casemate") else name
 
 
 def _complain(what: str, code: int, fix: str) -> int:

@@ -16,6 +16,7 @@ from casemate.engine.cri import cri_pb2 as pb
 from casemate.engine.cri.client import CriClient
 from casemate.engine.instance import (
     CONTAINER_NAME_LABEL,
+    ENGINE_LABEL,
     POD_NAME_LABEL,
     POD_NAMESPACE_LABEL,
     POD_UID_LABEL,
@@ -62,7 +63,7 @@ class FoundPod:
 async def find_pod(client: CriClient, name: str, paths: EnginePaths) -> FoundPod:
     """The Pod that the user calls `name`. Raises `InputError` when there is none or more than one."""
     namespace, _, pod = name.rpartition("/")
-    labels = {POD_NAME_LABEL: pod} | ({POD_NAMESPACE_LABEL: namespace} if namespace else {})
+    labels = {POD_NAME_LABEL: pod, ENGINE_LABEL: paths.name} | ({POD_NAMESPACE_LABEL: namespace} if namespace else {})
     sandbox = choose_sandbox(await client.pod_sandboxes(labels), name)
     uid = sandbox.labels[POD_UID_LABEL]
     containers = sorted(await client.containers({POD_UID_LABEL: uid}), key=lambda each: each.created_at)

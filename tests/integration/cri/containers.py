@@ -88,6 +88,7 @@ async def started_sandbox(
         "io.kubernetes.pod.namespace": "default",
         "io.kubernetes.pod.uid": f"uid-{number}",
         "casemate.dev/run": "test",
+        "casemate.dev/engine": paths.name,
     }
     host = pb.NamespaceOption(network=pb.NODE, pid=pb.CONTAINER)
     security = pb.LinuxSandboxSecurityContext(namespace_options=host)

@@ -149,7 +149,8 @@ def _await(paths: EnginePaths, pid: int, limit: float) -> None:
     deadline = time.monotonic() + limit
     why = "its socket is not there"
     while time.monotonic() < deadline:
-        if not namespace.contains(paths, pid) and not _starting(pid):
+        # Asked in this order: what stops being nsenter in between is inside by then.
+        if not _starting(pid) and not namespace.contains(paths, pid):
             raise RuntimeFault(f"containerd ended at once: {_last_words(paths)}", where=str(log_file(paths)))
         if paths.socket.exists() and not (why := answers(paths.socket)):
             return
