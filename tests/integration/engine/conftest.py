@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,12 @@ def bring_in(paths: EnginePaths, images: dict[str, Path]) -> None:
         store.add(layout.read(file), reference.parse(name), str(paths.socket))
 
 
+def forget(paths: EnginePaths) -> None:
+    """Stop an engine, and remove what a stop keeps."""
+    lifecycle.stop(paths)
+    shutil.rmtree(paths.root, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 def life(images: dict[str, Path], probe: Path) -> Iterator[EnginePaths]:
     """A started engine with the images of the corpus and the probe."""
@@ -56,4 +63,4 @@ def life(images: dict[str, Path], probe: Path) -> Iterator[EnginePaths]:
         bring_in(ENGINE, {**images, PROBE: probe})
         yield ENGINE
     finally:
-        lifecycle.stop(ENGINE)
+        forget(ENGINE)

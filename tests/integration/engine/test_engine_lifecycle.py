@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import PROBE, bring_in
+from conftest import PROBE, bring_in, forget
 from pods_by_hand import EXITED, pod
 
 from casemate.engine import handlers, lifecycle
@@ -38,7 +38,7 @@ def short(images: dict[str, Path], life: EnginePaths) -> Iterator[EnginePaths]:
         bring_in(paths, images)
         yield paths
     finally:
-        lifecycle.stop(paths)
+        forget(paths)
 
 
 def test_starting_again_changes_nothing(life: EnginePaths) -> None:
@@ -156,7 +156,7 @@ def test_a_containerd_that_was_there_is_used_and_left_as_it_was(life: EnginePath
         assert found["runc"]
         assert found["runsc"]
     finally:
-        lifecycle.stop(guest)
+        forget(guest)
     assert process.running(life)
     assert not guest.state.exists()
     asyncio.run(still_works(life))
