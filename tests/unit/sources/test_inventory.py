@@ -215,6 +215,10 @@ WRONG = {
         spec("hostNetwork: true\nsecurityContext: {sysctls: [{name: net.core.somaxconn, value: '1'}]}"),
         "would change the host",
     ),
+    "a drop that would drop nothing": (
+        container("securityContext: {capabilities: {drop: [NET_RAWW]}}"),
+        '"NET_RAWW" is no capability',
+    ),
     "host processes and own users": (spec("hostPID: true\nhostUsers: false"), "contradicts hostUsers: false"),
     "shared and host processes": (spec("hostPID: true\nshareProcessNamespace: true"), "contradicts hostPID"),
     "a restart policy that is none": (spec("restartPolicy: Maybe"), "Always, OnFailure, Never"),

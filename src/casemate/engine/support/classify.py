@@ -111,6 +111,9 @@ def _shown(value: object) -> str:
         case tuple():
             if all(isinstance(each, str | int) for each in value) and len(value) <= 4:
                 return ", ".join(map(_shown, value))
+            names = [getattr(each, "name", None) for each in value]
+            if len(names) <= 4 and all(isinstance(each, str) for each in names):
+                return printable(", ".join(map(str, names)), _LONGEST)
             return f"{len(value)} items"
         case dict():
             return printable(", ".join(value), _LONGEST)

@@ -2,16 +2,73 @@
 
 from __future__ import annotations
 
-from casemate.model.kube.security import AppArmorProfile, PodSecurityContext, SeccompProfile, SecurityContext
+from casemate.model.kube.security import (
+    AppArmorProfile,
+    Capabilities,
+    PodSecurityContext,
+    SeccompProfile,
+    SecurityContext,
+)
+from casemate.sources.problems import near_miss, printable
 from casemate.sources.rules import formats as f
 from casemate.sources.rules.place import Place
 
 _IPC_SYSCTLS = ("kernel.shm", "kernel.msg", "kernel.sem", "fs.mqueue.")
 
 
+CAPABILITIES = frozenset(
+    (
+        "AUDIT_CONTROL",
+        "AUDIT_READ",
+        "AUDIT_WRITE",
+        "BLOCK_SUSPEND",
+        "BPF",
+        "CHECKPOINT_RESTORE",
+        "CHOWN",
+        "DAC_OVERRIDE",
+        "DAC_READ_SEARCH",
+        "FOWNER",
+        "FSETID",
+        "IPC_LOCK",
+        "IPC_OWNER",
+        "KILL",
+        "LEASE",
+        "LINUX_IMMUTABLE",
+        "MAC_ADMIN",
+        "MAC_OVERRIDE",
+        "MKNOD",
+        "NET_ADMIN",
+        "NET_BIND_SERVICE",
+        "NET_BROADCAST",
+        "NET_RAW",
+        "PERFMON",
+        "SETFCAP",
+        "SETGID",
+        "SETPCAP",
+        "SETUID",
+        "SYSLOG",
+        "SYS_ADMIN",
+        "SYS_BOOT",
+        "SYS_CHROOT",
+        "SYS_MODULE",
+        "SYS_NICE",
+        "SYS_PACCT",
+        "SYS_PTRACE",
+        "SYS_RAWIO",
+        "SYS_RESOURCE",
+        "SYS_TIME",
+        "SYS_TTY_CONFIG",
+        "WAKE_ALARM",
+    )
+)
+"""capabilities(7), as Kubernetes writes them."""
+
+
 def check_security(context: SecurityContext, place: Place, *, host_users: bool) -> None:
     """A container's security context."""
     _check_profiles(context.seccompProfile, context.appArmorProfile, place)
+    if context.capabilities:
+        _check_capabilities(context.capabilities, place.at("capabilities"))
     if context.procMount == "Unmasked" and host_users:
         place.at("procMount").note("Unmasked needs hostUsers: false")
     if context.allowPrivilegeEscalation is False:
@@ -36,6 +93,15 @@ def check_pod_security(context: PodSecurityContext, place: Place, *, host_networ
             here.note(f'"{each.name}" would change the host, as hostNetwork is true')
         if host_ipc and name.startswith(_IPC_SYSCTLS):
             here.note(f'"{each.name}" would change the host, as hostIPC is true')
+
+
+def _check_capabilities(capabilities: Capabilities, place: Place) -> None:
+    """Runtimes ignore a name that they do not know: a misspelt drop would drop nothing."""
+    for field in ("add", "drop"):
+        for index, name in enumerate(getattr(capabilities, field)):
+            plain = name.upper().removeprefix("CAP_")
+            if plain != "ALL" and plain not in CAPABILITIES:
+                place.at(field, index).note(f'"{printable(name, 40)}" is no capability', near_miss(plain, CAPABILITIES))
 
 
 def _check_profiles(seccomp: SeccompProfile | None, apparmor: AppArmorProfile | None, place: Place) -> None:
