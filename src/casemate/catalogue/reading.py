@@ -89,7 +89,7 @@ def _row(value: object, table: str, document: Lined, path: tuple[Step, ...]) -> 
     try:
         return _checked(msgspec.convert(_normal(value), TABLES[table]))
     except conditions.ConditionError as error:
-        where = document.where((*path, "when", *error.path))
+        where = document.where((*path, *error.path))
         raise InputError(f"{table}, {name}: {error}", where=where, fix=error.fix) from None
     except msgspec.ValidationError as error:
         what, _, at = str(error).partition(" - at ")
@@ -110,21 +110,26 @@ def _normal(value: dict[str, object]) -> dict[str, object]:
     """A row's shorthands written out: conditions, boundaries, and cells that are one word."""
     row = dict(value)
     if "when" in row:
-        row["when"] = conditions.read(row["when"])
+        row["when"] = conditions.read(row["when"], ("when",))
     for key in ("boundary", "force"):
         if row.get(key) is not None:
             row[key] = _boundary(str(row[key]), key)
     for key, field in _SHORTHANDS.items():
         cells = row.get(key)
         if isinstance(cells, dict):
-            row[key] = {name: _cell({field: cell} if isinstance(cell, str) else cell) for name, cell in cells.items()}
+            row[key] = {name: _cell(cell, field, (key, name)) for name, cell in cells.items()}
     return row
 
 
-def _cell(cell: object) -> object:
-    """A cell with its outcome as the assessment calls it: `differs` stands for `behaves differently`."""
-    if isinstance(cell, dict) and cell.get("outcome") == "differs":
-        return {**cell, "outcome": Outcome.DIFFERS}
+def _cell(value: object, field: str, path: tuple[str, ...]) -> object:
+    """A cell, which may be one word. Its outcome may be called `differs`, its `unless` is a condition."""
+    cell = {field: value} if isinstance(value, str) else value
+    if not isinstance(cell, dict):
+        return cell
+    if cell.get("outcome") == "differs":
+        cell = {**cell, "outcome": Outcome.DIFFERS}
+    if "unless" in cell:
+        cell = {**cell, "unless": conditions.read(cell["unless"], (*path, "unless"))}
     return cell
 
 

@@ -140,29 +140,37 @@ Answer: TypeAlias = Literal["yes", "partly", "no", "unknown", "n-a"]
 
 
 class Answered(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Whether a defence stops an escape. `n-a`: it cannot happen there at all. Unset certainty: the row's."""
+    """Whether a defence stops an escape, `unless` something undoes it. `n-a`: it cannot happen there at all.
+
+    Unset certainty: the row's.
+    """
 
     answer: Answer
     because: str = ""
+    unless: When | None = None
     certainty: Certainty | None = None
 
 
 class Escape(Row, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A published way out of containers, what it needs of the workload, and which defences stop it.
 
-    `fixed` gives, by component, the first fixed version of each branch.
+    `fixed` gives, by component, the first fixed version of each branch, `introduced` the first version that had it.
     """
 
     component: Component
     when: When
     stopped: dict[Defence, Answered]
+    introduced: dict[Component, str] = {}
     fixed: dict[Component, tuple[str, ...]] = {}
     cvss: float | None = None
     text: str = ""
 
     def by(self, defence: Defence) -> Answered:
-        """What is known of one defence; unknown when the row says nothing."""
-        return self.stopped.get(defence, Answered(answer="unknown"))
+        """What is known of one defence; unknown when the row says nothing. Confidential VMs are Kata's."""
+        found = self.stopped.get(defence)
+        if found is None and defence == "confidential":
+            found = self.stopped.get("kata")
+        return found or Answered(answer="unknown")
 
 
 class Relevances(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

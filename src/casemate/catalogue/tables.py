@@ -16,7 +16,7 @@ from typing import TypeVar
 from casemate.catalogue.reading import TABLES, Found, of_user, shipped
 from casemate.catalogue.rows import Component, Criterion, Escape, Fit, Leftover, Profile, Row, Rule, Runtime
 from casemate.catalogue.runtimes import Runtimes
-from casemate.catalogue.versions import is_fixed
+from casemate.catalogue.versions import below, is_fixed
 from casemate.errors import InputError
 
 _R = TypeVar("_R", bound=Row)
@@ -57,14 +57,26 @@ class Catalogue:
         return next((row for row in rows if row.id.lower() == row_id.lower()), None)
 
     def known_bad(self, component: Component, version: str) -> tuple[Escape, ...]:
-        """Escapes that a version of a program has no fix for. A version that cannot be read has none."""
-        fixes = ((row, row.fixed[component]) for row in self.escapes if component in row.fixed)
-        return tuple(row for row, fixed in fixes if is_fixed(version, fixed) is False)
+        """Escapes that a version of a program has no fix for. A version that cannot be read has none.
+
+        Nor has a kernel: distributions fix theirs without a new version.
+        """
+        if component == "kernel":
+            return ()
+        return tuple(row for row in self.escapes if _lacks_fix(row, component, version))
 
 
 def load(extra: Sequence[Path] = ()) -> Catalogue:
     """The catalogue that casemate ships, with the rows of users' own files. Raises InputError with `file:line`."""
     return _assemble([*_own_rows(), *(row for path in extra for row in of_user(path))]) if extra else _own()
+
+
+def _lacks_fix(row: Escape, component: Component, version: str) -> bool:
+    if component not in row.fixed:
+        return False
+    if component in row.introduced and below(version, row.introduced[component]):
+        return False
+    return is_fixed(version, row.fixed[component]) is False
 
 
 @cache
