@@ -16,6 +16,15 @@ CLASSES = [
     ("kata-qemu", Boundary.VM),
     ("kata-qemu-snp", Boundary.CONFIDENTIAL),
     ("kata-qemu-coco-dev", Boundary.VM),
+    ("kata-qemu-nvidia-gpu", Boundary.VM),
+    ("kata-qemu-nvidia-gpu-snp", Boundary.CONFIDENTIAL),
+    ("kata-mshv-vm-isolation", Boundary.VM),
+    ("kata-cc-isolation", Boundary.CONFIDENTIAL),
+    ("isolated-sandbox", Boundary.VM),
+    ("confidential-sandbox", Boundary.CONFIDENTIAL),
+    ("sysbox-runc", Boundary.SHARED),
+    ("crun-wasm", Boundary.SHARED),
+    ("wasmtime-spin-v2", Boundary.SHARED),
     ("gvisor2", Boundary.UNKNOWN),
     ("", Boundary.UNKNOWN),
 ]
@@ -30,9 +39,19 @@ def test_a_handler_is_known_by_the_classes_of_its_runtime() -> None:
     assert runtimes.load().class_names("runsc") == ("gvisor", "runsc")
 
 
-@pytest.mark.parametrize("handler", ["kata-fc", "never-heard-of"])
+@pytest.mark.parametrize("handler", ["kata-clh", "never-heard-of"])
 def test_a_handler_among_many_or_unknown_goes_by_its_own_name(handler: str) -> None:
     assert runtimes.load().class_names(handler) == (handler,)
+
+
+def test_a_managed_variant_is_told_by_its_classs_node_selector() -> None:
+    rows = runtimes.load()
+    managed = rows.of_class("gvisor", {"sandbox.gke.io/runtime": "gvisor"})
+    assert managed is not None
+    assert managed.id == "gke-gvisor"
+    plain = rows.of_class("gvisor", {"kubernetes.io/os": "linux"})
+    assert plain is not None
+    assert plain.id == "gvisor"
 
 
 def test_every_row_says_where_it_is_known_from() -> None:
