@@ -31,7 +31,9 @@ import msgspec
 from casemate.catalogue import runtimes
 from casemate.engine import cgroup, handlers, node, pause
 from casemate.engine.containerd import config, namespace, process
+from casemate.engine.cri import cri_pb2 as pb
 from casemate.engine.cri.client import CriClient
+from casemate.engine.cri.faults import Unsupported
 from casemate.engine.install import found, tools
 from casemate.engine.instance import ENGINE_LABEL
 from casemate.engine.network import cleanup, cni, plan
@@ -77,7 +79,7 @@ def stop(paths: EnginePaths) -> None:
             asyncio.run(_remove_sandboxes(settings.cri_socket, {ENGINE_LABEL: paths.name}))
         elif namespace.exists(paths):
             _stop_containerd(paths, settings)
-        cgroup.remove_engine(paths.name)
+        cgroup.remove_engine(paths.name, systemd=settings.systemd_cgroups)
         cleanup.remove(paths, plan.NetworkPlan.of(settings))
         shutil.rmtree(paths.state, ignore_errors=True)
 
@@ -128,6 +130,7 @@ def _first_settings(paths: EnginePaths, cri: str | None) -> EngineSettings:
         router_network=str(networks.router_network),
         dns_address=str(networks.dns_address),
         default_handler=asyncio.run(_default_of(cri)) if cri else _default_found(),
+        systemd_cgroups=asyncio.run(_leaves_cgroups_to_systemd(cri)) if cri else False,
     )
     paths.root.mkdir(mode=0o711, parents=True, exist_ok=True)
     fresh = paths.settings.with_suffix(".new")
@@ -141,6 +144,16 @@ def _default_found() -> str:
     if not present:
         raise MissingError("no low-level runtime is installed", fix="casemate engine install")
     return present[0]
+
+
+async def _leaves_cgroups_to_systemd(cri: str) -> bool:
+    """The cgroup driver, by RuntimeConfig since containerd 2.0, before by the configuration that the status carries."""
+    async with CriClient(cri) as client:
+        try:
+            driver = (await client.runtime_config()).linux.cgroup_driver
+        except Unsupported:
+            return '"SystemdCgroup":true' in (await client.status(verbose=True)).info.get("config", "")
+    return bool(driver == pb.SYSTEMD)
 
 
 async def _default_of(cri: str) -> str:

@@ -7,9 +7,11 @@ import platform
 import socket
 from pathlib import Path
 
+from casemate.engine.translate.dns import ResolvConf, parse_resolv_conf
 from casemate.model.handler import NodeFacts
 
 _CAP_SYS_RESOURCE = 24
+_SYSTEMD_RESOLV_CONF = Path("/run/systemd/resolve/resolv.conf")
 
 
 def gather() -> NodeFacts:
@@ -25,6 +27,17 @@ def gather() -> NodeFacts:
         cpus=len(os.sched_getaffinity(0)),
         memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
     )
+
+
+def host_resolv_conf(etc: Path = Path("/etc/resolv.conf"), systemd: Path = _SYSTEMD_RESOLV_CONF) -> ResolvConf:
+    """The machine's resolver settings, for Pods.
+
+    Loopback servers are no use to a Pod: systemd-resolved has the real ones behind its stub in a file of its own.
+    """
+    found = parse_resolv_conf(_read(str(etc)))
+    if found.servers and all(each.startswith("127.") or each == "::1" for each in found.servers) and systemd.exists():
+        return parse_resolv_conf(_read(str(systemd)))
+    return found
 
 
 def cgroups(mountinfo: str) -> str:

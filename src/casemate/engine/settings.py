@@ -11,8 +11,8 @@ from casemate.errors import MissingError
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Facts that must not change while Pods run.
 
-    `cri_socket` is the engine's own containerd or, when `external`, one that was there before us (`--cri`).
-    Addresses are IPv4 networks in CIDR form; `dns_address` lies in `router_network`.
+    `cri_socket` is the engine's own containerd or, when `external`, one that was there before us (`--cri`), which may
+    leave cgroups to systemd. Addresses are IPv4 networks in CIDR form; `dns_address` lies in `router_network`.
     """
 
     name: str
@@ -23,6 +23,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     router_network: str
     dns_address: str
     default_handler: str = "runc"
+    systemd_cgroups: bool = False
 
 
 def load_settings(paths: EnginePaths) -> EngineSettings:

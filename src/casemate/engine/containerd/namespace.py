@@ -3,7 +3,8 @@
 Rules:
 
 1. The namespace's file lies on a private mount of its own: the kernel binds no mount namespace on a shared one.
-2. Inside, mounts of the host arrive (slave), and none of ours leaves. When the last process has left and the file is
+2. Inside, mounts of the host arrive (slave), and none of ours leaves; they spread among the engine's own Pods where
+   these ask for it (shared again, for `mountPropagation`). When the last process has left and the file is
    unmounted, the kernel drops every mount that the engine ever made.
 3. Programs that keep state at fixed places (shims in /run/containerd, CNI in /var/lib/cni) see the engine's folders
    there, so that engines and the machine's own containerd never meet.
@@ -105,7 +106,7 @@ def _note(paths: EnginePaths) -> Path:
 def _prepare(paths: EnginePaths) -> str:
     hide = "if mountpoint -q /sys/fs/cgroup/unified; then umount /sys/fs/cgroup/unified; fi"
     binds = (f"mount --bind {paths.state / ours} {place}" for ours, place in _FIXED_PLACES.items())
-    return "; ".join((hide, *binds))
+    return "; ".join(("mount --make-rshared /", hide, *binds))
 
 
 def _identity(place: Path) -> tuple[int, int] | None:

@@ -16,6 +16,7 @@ from casemate.engine.cri import cri_pb2 as pb
 from casemate.engine.cri.client import CriClient
 from casemate.engine.cri.faults import NotFound
 from casemate.engine.instance import CONTAINER_NAME_LABEL, ENGINE_LABEL, POD_UID_LABEL, PodInstance
+from casemate.engine.node import host_resolv_conf
 from casemate.engine.paths import EnginePaths
 from casemate.engine.settings import EngineSettings
 from casemate.engine.supervise.hooks import run_hook
@@ -23,7 +24,7 @@ from casemate.engine.supervise.observed import ObservedContainer, ObservedPod, O
 from casemate.engine.supervise.probes import Target
 from casemate.engine.supervise.run_record import RunRecord
 from casemate.engine.translate.container import ContainerContext, container_config
-from casemate.engine.translate.dns import DnsSettings, parse_resolv_conf
+from casemate.engine.translate.dns import DnsSettings
 from casemate.engine.translate.environment import EnvironmentSources, environment
 from casemate.engine.translate.namespaces import IdRange
 from casemate.engine.translate.resources import pod_cgroup
@@ -75,7 +76,7 @@ class PodRuntime:
         self._starts = asyncio.Semaphore(_PARALLEL_STARTS)
         self._known = _Known()
         self._run = RunRecord(name="", created=0.0, inventory=Inventory(), classes={})
-        self._dns = DnsSettings(settings.dns_address, parse_resolv_conf(Path("/etc/resolv.conf").read_text()))
+        self._dns = DnsSettings(settings.dns_address, host_resolv_conf())
         self._page_sizes = cgroup.huge_page_sizes()
         self._swap = cgroup.limits_swap(node.cgroups)
 
@@ -202,7 +203,7 @@ class PodRuntime:
             self._known.addresses.pop(sandbox.id, None)
         for container in observed.containers:
             self._known.ended.pop(container.id, None)
-        await asyncio.to_thread(teardown, self._paths, instance.uid)
+        await asyncio.to_thread(teardown, self._paths, instance.uid, Path(self._settings.cri_socket))
         await asyncio.to_thread(cgroup.remove, self._cgroup(instance))
 
     async def over_limit(self, instance: PodInstance) -> tuple[str, ...]:
@@ -211,7 +212,7 @@ class PodRuntime:
         return await asyncio.to_thread(over_limit, pod_spec(instance), folder)
 
     def _cgroup(self, instance: PodInstance) -> str:
-        return cgroup.pod_cgroup_path(self._paths.name, instance.uid)
+        return cgroup.pod_cgroup_path(self._paths.name, instance.uid, systemd=self._settings.systemd_cgroups)
 
     def _prepare(self, instance: PodInstance) -> IdRange | None:
         spec = pod_spec(instance)
@@ -228,7 +229,8 @@ class PodRuntime:
         volumes = pod_spec(instance).volumes
         images = {each.name: self._image_id(each.image.reference or "") for each in volumes if each.image}
         native = self._feature(instance).image_volumes
-        return VolumeSources(self._run.inventory, self._paths, self._node, images, native)
+        socket = Path(self._settings.cri_socket)
+        return VolumeSources(self._run.inventory, self._paths, self._node, images, native, socket)
 
     def _feature(self, instance: PodInstance) -> EngineFeatures:
         return self._features.get(instance.handler, EngineFeatures())
