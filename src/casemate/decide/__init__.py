@@ -1,1 +1,4 @@
-"""How much isolation a workload needs, what it has, what closes the gap, and what would break. Pure: no file, no socket."""
+"""How much isolation a workload needs, what it has, what closes the gap, and what would break.
+
+Pure: opens no file and no socket.
+"""

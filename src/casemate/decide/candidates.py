@@ -1,0 +1,103 @@
+"""The classes that may be recommended, cheapest first, and what each costs.
+
+1. First the classes that the surroundings have; then the catalogue's own, where somebody would have to install them,
+   each by the first plain name that its RuntimeClass commonly has.
+2. Managed runtimes exist only where their vendor offers them: they are candidates where such a class is there, or is
+   permitted by name.
+3. `permitted` names classes or runtimes; None means all. The default handler's class is named "".
+4. A RuntimeClass's `overhead` is what its Pods pay, whatever the catalogue says of the runtime.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from casemate.catalogue.rows import Runtime
+from casemate.catalogue.tables import Catalogue
+from casemate.decide.classes import Classes
+from casemate.model.assessment import Cost
+from casemate.model.boundary import Boundary
+from casemate.model.kube.objects import RuntimeClass
+from casemate.model.quantity import milli, whole
+from casemate.model.surroundings import Surroundings
+
+_MODULES: Final = frozenset({"wasm", "runwasi"})
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A class that may be recommended. `installed` is false when the cluster is known not to have it."""
+
+    name: str
+    runtime: Runtime
+    installed: bool
+    offered: bool
+    cost: Cost
+
+    @property
+    def modules_only(self) -> bool:
+        """Whether it is of use to Wasm modules only."""
+        return not _MODULES.isdisjoint(self.runtime.families)
+
+
+def candidates(
+    catalogue: Catalogue, classes: Classes, surroundings: Surroundings, permitted: Sequence[str] | None
+) -> tuple[Candidate, ...]:
+    """All candidates that are stronger than the default handler, cheapest first."""
+    offered = (*_offered(catalogue, classes), *_catalogued(catalogue, classes, surroundings, permitted))
+    allowed = (each for each in offered if _is_permitted(each, permitted))
+    return tuple(sorted((each for each in allowed if each.runtime.boundary > Boundary.SHARED), key=_price))
+
+
+def cost(runtime: Runtime | None, document: RuntimeClass | None) -> Cost:
+    """What a Pod of that class costs (rule 4)."""
+    if runtime is None:
+        return Cost()
+    known = runtime.overhead.cost() if runtime.overhead else Cost()
+    fixed = document.overhead.podFixed if document and document.overhead else {}
+    if not fixed or document is None or document.metadata is None:
+        return known
+    return Cost(
+        memory=whole(fixed["memory"]) if "memory" in fixed else known.memory,
+        cpu=milli(fixed["cpu"]) if "cpu" in fixed else known.cpu,
+        start_seconds=known.start_seconds,
+        source=f"overhead of RuntimeClass {document.metadata.name}",
+    )
+
+
+def _offered(catalogue: Catalogue, classes: Classes) -> Iterator[Candidate]:
+    for name, document in classes.documents.items():
+        selector = document.scheduling.nodeSelector if document.scheduling else {}
+        runtime = catalogue.runtimes.of_handler(document.handler, selector)
+        if runtime:
+            yield Candidate(name, runtime, True, True, cost(runtime, document))
+
+
+def _catalogued(
+    catalogue: Catalogue, classes: Classes, surroundings: Surroundings, permitted: Sequence[str] | None
+) -> Iterator[Candidate]:
+    taken = {name for name in classes.documents if name}
+    for runtime in catalogue.runtimes.runtimes:
+        plain = [name for name in runtime.classes if "*" not in name and name not in taken]
+        named = [name for name in plain if permitted and name in permitted]
+        if runtime.managed and not named:
+            continue
+        for name in named or plain[:1]:
+            if catalogue.runtimes.of_class(name) is runtime:
+                yield Candidate(name, runtime, not surroundings.complete, False, cost(runtime, None))
+
+
+def _is_permitted(candidate: Candidate, permitted: Sequence[str] | None) -> bool:
+    return permitted is None or candidate.name in permitted or candidate.runtime.id in permitted
+
+
+def _price(candidate: Candidate) -> tuple[bool, Boundary, float, float, float]:
+    price = candidate.cost
+    numbers = (_number(price.memory), _number(price.cpu), _number(price.start_seconds))
+    return (not candidate.offered, candidate.runtime.boundary, *numbers)
+
+
+def _number(value: float | None) -> float:
+    return float("inf") if value is None else float(value)

@@ -1,0 +1,235 @@
+"""What containers say.
+
+1. Init, sidecar and ephemeral containers count like all others: what one of them says, the workload says.
+2. A container's security context outranks the Pod's; what neither sets is unset, and unset earns nothing
+   (k8s.io/api core/v1 SecurityContext). A privileged container has every capability and no seccomp profile.
+3. AppArmor's old annotations still count: they show what was meant (KEP-24).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Final, NamedTuple, TypeAlias
+
+from casemate.decide import capabilities
+from casemate.decide.facts import Facts
+from casemate.decide.images import image
+from casemate.model.kube.container import Container, EphemeralContainer
+from casemate.model.kube.pod import PodSpec
+from casemate.model.kube.security import PodSecurityContext, SecurityContext
+from casemate.model.kube.struct import Quantity
+from casemate.model.kube.volumes import VolumeMount
+
+AnyContainer: TypeAlias = Container | EphemeralContainer
+
+_APPARMOR: Final = "container.apparmor.security.beta.kubernetes.io/"
+_ANNOTATED: Final = {"runtime/default": "RuntimeDefault", "unconfined": "Unconfined"}
+_LIMITED: Final = ("cpu", "memory")
+_CONFIGURATION: Final = frozenset({"configMap", "secret", "projected"})
+_NO_CONTEXT = SecurityContext()
+_NO_POD_CONTEXT = PodSecurityContext()
+
+
+class _Fields(NamedTuple):
+    """The paths of a container's fields."""
+
+    container: str
+    image: str
+    command: str
+    privileged: str
+    escalation: str
+    non_root: str
+    user: str
+    seccomp: str
+    apparmor: str
+    selinux: str
+    root_filesystem: str
+    proc_mount: str
+    host_process: str
+    add: str
+    drop: str
+    limits: str
+    mounts: str
+    devices: str
+    ports: str
+    env: str
+
+
+@lru_cache(maxsize=1024)
+def _fields(kind: str, index: int) -> _Fields:
+    container = f"{kind}[{index}]"
+    context = f"{container}.securityContext"
+    return _Fields(
+        container=container,
+        image=f"{container}.image",
+        command=f"{container}.command",
+        privileged=f"{context}.privileged",
+        escalation=f"{context}.allowPrivilegeEscalation",
+        non_root=f"{context}.runAsNonRoot",
+        user=f"{context}.runAsUser",
+        seccomp=f"{context}.seccompProfile",
+        apparmor=f"{context}.appArmorProfile",
+        selinux=f"{context}.seLinuxOptions",
+        root_filesystem=f"{context}.readOnlyRootFilesystem",
+        proc_mount=f"{context}.procMount",
+        host_process=f"{context}.windowsOptions.hostProcess",
+        add=f"{context}.capabilities.add",
+        drop=f"{context}.capabilities.drop",
+        limits=f"{container}.resources.limits",
+        mounts=f"{container}.volumeMounts",
+        devices=f"{container}.volumeDevices",
+        ports=f"{container}.ports",
+        env=f"{container}.env",
+    )
+
+
+def every_container(spec: PodSpec) -> Iterator[tuple[AnyContainer, str, int]]:
+    """Each container with the name of its list and its index there, in the order in which they start."""
+    for index, container in enumerate(spec.initContainers):
+        yield container, "initContainers", index
+    for index, container in enumerate(spec.containers):
+        yield container, "containers", index
+    for index, ephemeral in enumerate(spec.ephemeralContainers):
+        yield ephemeral, "ephemeralContainers", index
+
+
+def containers(facts: Facts, spec: PodSpec, annotations: Mapping[str, str], kinds: Mapping[str, str]) -> set[str]:
+    """Note what every container says; `kinds` are those of the volumes. Returns the volumes that one may write."""
+    writable: set[str] = set()
+    pod = spec.securityContext or _NO_POD_CONTEXT
+    limits = spec.resources.limits if spec.resources else {}
+    for container, kind, index in every_container(spec):
+        fields = _fields(kind, index)
+        context = container.securityContext or _NO_CONTEXT
+        facts.containers.append(fields.container)
+        _image(facts, container.image or "", fields)
+        _rights(facts, context, fields)
+        _user(facts, context, pod, fields)
+        _confinement(facts, annotations.get(_APPARMOR + container.name, ""), context, pod, fields)
+        _resources(facts, container, limits, fields)
+        _mounts(facts, container.volumeMounts, kinds, fields, writable)
+        _behaviour(facts, container, fields)
+        if container.env or container.envFrom:
+            _environment(facts, container, fields)
+    return writable
+
+
+def _image(facts: Facts, text: str, fields: _Fields) -> None:
+    found = image(text)
+    facts.value("image", found.name, fields.image)
+    facts.value("image-registry", found.registry, fields.image)
+    if found.wasm:
+        facts.mark("wasm-image", fields.image)
+    if not found.digest:
+        facts.mark("image-by-tag", fields.image)
+        if found.tag == "latest":
+            facts.mark("image-latest", fields.image)
+
+
+def _rights(facts: Facts, context: SecurityContext, fields: _Fields) -> None:
+    privileged = bool(context.privileged)
+    if privileged:
+        facts.mark("privileged", fields.privileged)
+    if privileged or context.allowPrivilegeEscalation is not False:
+        facts.mark("privilege-escalation", fields.escalation)
+    if context.readOnlyRootFilesystem is not True:
+        facts.mark("writable-root", fields.root_filesystem)
+    if context.procMount:
+        facts.value("proc-mount", context.procMount, fields.proc_mount)
+    if context.windowsOptions and context.windowsOptions.hostProcess:
+        facts.mark("host-process", fields.host_process)
+    asked = context.capabilities
+    add, drop = (asked.add, asked.drop) if asked else ((), ())
+    effective = capabilities.EVERY if privileged else capabilities.effective(add, drop)
+    facts.value("capability", effective, fields.add if add else fields.drop)
+    if not capabilities.drops_all(drop):
+        facts.mark("capabilities-kept", fields.drop)
+    for name in add:
+        facts.value("capability-added", capabilities.named(name), fields.add)
+
+
+def _user(facts: Facts, context: SecurityContext, pod: PodSecurityContext, fields: _Fields) -> None:
+    user = pod.runAsUser if context.runAsUser is None else context.runAsUser
+    non_root = pod.runAsNonRoot if context.runAsNonRoot is None else context.runAsNonRoot
+    if user is None:
+        facts.mark("user-unset", fields.user)
+        if not non_root:
+            facts.mark("may-be-root", fields.non_root)
+    elif user == 0:
+        facts.mark("root-asked", fields.user)
+        facts.mark("may-be-root", fields.user)
+
+
+def _confinement(
+    facts: Facts, annotated: str, context: SecurityContext, pod: PodSecurityContext, fields: _Fields
+) -> None:
+    seccomp = context.seccompProfile or pod.seccompProfile
+    kind = "Unconfined" if context.privileged else seccomp.type if seccomp else "unset"
+    facts.value("seccomp", kind, fields.seccomp)
+    apparmor = context.appArmorProfile or pod.appArmorProfile
+    facts.value("apparmor", apparmor.type if apparmor else _apparmor(annotated), fields.apparmor)
+    selinux = context.seLinuxOptions or pod.seLinuxOptions
+    if selinux is not None:
+        facts.mark("selinux-options", fields.selinux)
+        facts.value("selinux-type", selinux.type or "", fields.selinux)
+
+
+def _apparmor(annotated: str) -> str:
+    return _ANNOTATED.get(annotated, "Localhost" if annotated.startswith("localhost/") else "unset")
+
+
+def _resources(facts: Facts, container: AnyContainer, around: Mapping[str, Quantity], fields: _Fields) -> None:
+    resources = container.resources
+    limits = resources.limits if resources else {}
+    for name in _LIMITED:
+        if name not in limits and name not in around:
+            facts.value("limit-missing", name, fields.limits)
+    if resources:
+        for name in sorted({*limits, *resources.requests}):
+            facts.value("resource", name, fields.limits)
+        if resources.claims:
+            facts.mark("resource-claims", f"{fields.container}.resources.claims")
+    for index, port in enumerate(container.ports):
+        if port.hostPort:
+            facts.mark("host-port", f"{fields.ports}[{index}].hostPort")
+    if container.volumeDevices:
+        facts.mark("volume-devices", fields.devices)
+
+
+def _mounts(
+    facts: Facts, mounts: tuple[VolumeMount, ...], kinds: Mapping[str, str], fields: _Fields, writable: set[str]
+) -> None:
+    for index, mount in enumerate(mounts):
+        if not mount.readOnly:
+            writable.add(mount.name)
+        if mount.mountPropagation:
+            facts.value("mount-propagation", mount.mountPropagation, f"{fields.mounts}[{index}].mountPropagation")
+        if mount.subPath or mount.subPathExpr:
+            facts.mark("sub-path", f"{fields.mounts}[{index}].subPath")
+        elif kinds.get(mount.name) in _CONFIGURATION:
+            facts.mark("config-mounted", f"{fields.mounts}[{index}]")
+
+
+def _behaviour(facts: Facts, container: AnyContainer, fields: _Fields) -> None:
+    for word in container.command:
+        facts.value("command", word, fields.command)
+    for word in container.args:
+        facts.value("command", word, f"{fields.container}.args")
+    hooks = container.lifecycle
+    steps = (container.livenessProbe, container.readinessProbe, container.startupProbe)
+    if any(step and step.exec for step in steps) or (
+        hooks and any(hook and hook.exec for hook in (hooks.postStart, hooks.preStop))
+    ):
+        facts.mark("exec-probe", fields.container)
+
+
+def _environment(facts: Facts, container: AnyContainer, fields: _Fields) -> None:
+    for index, variable in enumerate(container.env):
+        place = f"{fields.env}[{index}]"
+        facts.value("env", f"{variable.name}={variable.value or ''}", place)
+        if variable.valueFrom and variable.valueFrom.secretKeyRef:
+            facts.value("secret", variable.valueFrom.secretKeyRef.name or "", place)
+    for index, source in enumerate(container.envFrom):
+        if source.secretRef:
+            facts.value("secret", source.secretRef.name or "", f"{fields.container}.envFrom[{index}]")

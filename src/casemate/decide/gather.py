@@ -1,0 +1,207 @@
+"""Reads a workload and what its surroundings know of it into facts.
+
+1. What the surroundings do not know is no fact: it is neither good nor bad news.
+2. A hostPath is writable unless every mount of it says `readOnly: true`. A socket answers a read-only mount too.
+3. Paths are compared as the kernel would walk them, so that spelling hides nothing.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+from casemate.decide import placement
+from casemate.decide.containers import containers
+from casemate.decide.facts import POD, Facts
+from casemate.model.kube.pod import PodSpec
+from casemate.model.kube.security import PodSecurityContext
+from casemate.model.kube.volumes import Volume
+from casemate.model.surroundings import Surroundings
+from casemate.model.workload import Workload
+
+
+def gather(workload: Workload, surroundings: Surroundings) -> Facts:
+    """Everything that rules may ask of the workload, but for what its class resolves to."""
+    facts, spec = Facts({"always": POD}), workload.spec
+    _identity(facts, workload)
+    _around(facts, workload, surroundings)
+    _pod(facts, spec)
+    if spec.securityContext:
+        _pod_context(facts, spec.securityContext)
+    placement.note(facts, spec)
+    kinds = {volume.name: _source(volume) for volume in spec.volumes}
+    writable = containers(facts, spec, workload.metadata.annotations, kinds)
+    _wasm(facts, workload)
+    for index, volume in enumerate(spec.volumes):
+        _volume(facts, volume, f"volumes[{index}].{kinds[volume.name]}", kinds[volume.name])
+        if volume.hostPath:
+            _host_path(facts, volume, f"volumes[{index}].hostPath", writable=volume.name in writable)
+    return facts
+
+
+def _identity(facts: Facts, workload: Workload) -> None:
+    facts.values.update(
+        {
+            "name": ((workload.name, ""),),
+            "namespace": ((workload.namespace, ""),),
+            "api-version": ((workload.api_version, ""),),
+            "kind": ((workload.kind, ""), *((owner.partition("/")[0], "") for owner in workload.owners)),
+        }
+    )
+    labels = {**workload.object_labels, **workload.metadata.labels}
+    if labels:
+        facts.values["label"] = tuple((f"{key}={text}", "") for key, text in labels.items())
+        both = workload.object_labels.items() - workload.metadata.labels.items()
+        facts.values["label"] += tuple((f"{key}={text}", "") for key, text in sorted(both) if labels[key] != text)
+    if annotations := workload.metadata.annotations:
+        facts.values["annotation"] = tuple((f"{key}={text}", "") for key, text in annotations.items())
+    if "helm.sh/hook" in workload.object_annotations or "helm.sh/hook" in annotations:
+        facts.mark("helm-test")
+    if workload.kind == "Pod" and _is_static(workload):
+        facts.mark("static-pod")
+    for name in workload.unknown_fields:
+        facts.mark("unknown-field", name)
+
+
+def _around(facts: Facts, workload: Workload, surroundings: Surroundings) -> None:
+    spec = workload.spec
+    account = spec.serviceAccountName or spec.serviceAccount or "default"
+    if account == "default":
+        facts.mark("default-service-account", "serviceAccountName")
+    if labels := surroundings.namespaces.get(workload.namespace):
+        facts.values["namespace-label"] = tuple((f"{key}={text}", "") for key, text in labels.items())
+    exposure = surroundings.exposure.get(workload.title) if surroundings.exposure else None
+    if exposure and exposure.internet:
+        facts.mark("internet")
+    if exposure and (exposure.internet or exposure.via):
+        facts.mark("exposed")
+    if surroundings.complete and not (exposure and exposure.network_policy):
+        facts.mark("network-policy-missing")
+    rights = surroundings.rights.get(f"{workload.namespace}/{account}") if surroundings.rights else None
+    if rights and rights.cluster_admin:
+        facts.mark("cluster-admin", "serviceAccountName")
+    for grant in rights.broad if rights else ():
+        facts.value("broad-rights", grant, "serviceAccountName")
+
+
+def _wasm(facts: Facts, workload: Workload) -> None:
+    """`wasm-only`: nothing but Wasm modules, as far as the manifest can say so."""
+    annotations, selector = workload.metadata.annotations, workload.spec.nodeSelector
+    said = "module.wasm.image/variant" in annotations or annotations.get("run.oci.handler", "").startswith("wasm")
+    if said or selector.get("kubernetes.io/arch", "").startswith("wasm"):
+        facts.mark("wasm-image")
+    if said or len(facts.marks.get("wasm-image", ())) >= len(facts.containers):
+        facts.mark("wasm-only")
+
+
+def _is_static(workload: Workload) -> bool:
+    annotations = workload.metadata.annotations
+    return (
+        "kubernetes.io/config.mirror" in annotations
+        or annotations.get("kubernetes.io/config.source") == "file"
+        or "etc/kubernetes/manifests/" in workload.source.file
+    )
+
+
+def _pod(facts: Facts, spec: PodSpec) -> None:
+    mark = facts.mark
+    if spec.hostNetwork:
+        mark("host-network", "hostNetwork")
+    if spec.hostPID:
+        mark("host-pid", "hostPID")
+    if spec.hostIPC:
+        mark("host-ipc", "hostIPC")
+    if spec.hostUsers is False:
+        mark("user-namespace", "hostUsers")
+    if spec.automountServiceAccountToken is not False:
+        mark("service-account-token", "automountServiceAccountToken")
+    if spec.shareProcessNamespace:
+        mark("shared-processes", "shareProcessNamespace")
+    if spec.resourceClaims:
+        mark("resource-claims", "resourceClaims")
+    if spec.overhead:
+        mark("overhead-set", "overhead")
+    if spec.restartPolicy:
+        facts.value("restart-policy", spec.restartPolicy, "restartPolicy")
+
+
+def _pod_context(facts: Facts, context: PodSecurityContext) -> None:
+    for index, sysctl in enumerate(context.sysctls):
+        name = sysctl.name.replace("/", ".")
+        facts.value("sysctl", name, f"securityContext.sysctls[{index}]")
+        if name not in _SAFE_SYSCTLS:
+            facts.mark("unsafe-sysctl", f"securityContext.sysctls[{index}]")
+    if context.windowsOptions and context.windowsOptions.hostProcess:
+        facts.mark("host-process", "securityContext.windowsOptions.hostProcess")
+    if context.fsGroup is not None:
+        facts.mark("fs-group", "securityContext.fsGroup")
+
+
+# pkg/kubelet/sysctl/safe_sysctls.go, v1.36
+_SAFE_SYSCTLS: Final = frozenset(
+    {
+        "kernel.shm_rmid_forced",
+        "net.ipv4.ip_local_port_range",
+        "net.ipv4.ip_local_reserved_ports",
+        "net.ipv4.ip_unprivileged_port_start",
+        "net.ipv4.ping_group_range",
+        "net.ipv4.tcp_fin_timeout",
+        "net.ipv4.tcp_keepalive_intvl",
+        "net.ipv4.tcp_keepalive_probes",
+        "net.ipv4.tcp_keepalive_time",
+        "net.ipv4.tcp_rmem",
+        "net.ipv4.tcp_syncookies",
+        "net.ipv4.tcp_wmem",
+    }
+)
+
+
+def _volume(facts: Facts, volume: Volume, place: str, kind: str) -> None:
+    facts.value("volume", kind, place)
+    if volume.csi:
+        facts.value("csi-driver", volume.csi.driver, place)
+    elif volume.secret:
+        facts.value("secret", volume.secret.secretName or "", place)
+    elif volume.emptyDir and volume.emptyDir.medium:
+        facts.value("empty-dir-medium", volume.emptyDir.medium, place)
+    elif volume.projected:
+        for index, source in enumerate(volume.projected.sources):
+            if source.serviceAccountToken:
+                facts.mark("service-account-token", f"{place}.sources[{index}]")
+            if source.secret:
+                facts.value("secret", source.secret.name or "", f"{place}.sources[{index}]")
+
+
+def _host_path(facts: Facts, volume: Volume, place: str, *, writable: bool) -> None:
+    source = volume.hostPath
+    if source is None:
+        return
+    path = normal_path(source.path)
+    facts.value("host-path", path, f"{place}.path")
+    if writable:
+        facts.value("host-path-writable", path, f"{place}.path")
+    if source.type:
+        facts.value("host-path-type", source.type, f"{place}.type")
+    if source.type == "Socket" or path.endswith(".sock"):
+        facts.mark("host-socket", f"{place}.path")
+
+
+def _source(volume: Volume) -> str:
+    """The volume's kind, such as `hostPath`. A volume without a source is an emptyDir, as the API server reads it."""
+    return next((name for name in _SOURCES if getattr(volume, name) is not None), "emptyDir")
+
+
+_COMMON: Final = ("configMap", "secret", "emptyDir", "persistentVolumeClaim", "projected", "hostPath", "csi")
+_SOURCES: Final = (*_COMMON, *sorted(set(Volume.__struct_fields__) - {"name", *_COMMON}))
+
+
+@lru_cache(maxsize=1024)
+def normal_path(path: str) -> str:
+    """A host path without `.`, `..`, double or trailing slashes, so that spelling cannot hide `/var//run/`."""
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/" + "/".join(parts)

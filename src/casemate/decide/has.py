@@ -1,0 +1,155 @@
+"""Which boundary a workload has today.
+
+1. It is that of the runtime that its class resolves to (`classes`). What is unknown, or cannot start, is `unknown`.
+2. On a shared kernel, `hardened` is earned by all of its parts, in every container: a user namespace of its own, a
+   seccomp profile, no new privileges, all capabilities dropped (but NET_BIND_SERVICE), no root, no namespace of the
+   host, `/proc` masked, no confinement switched off. One part short is `shared` (runc's advisories; KEP-127;
+   Pod Security Standards, Restricted).
+3. A user namespace counts where nodes are not known (declared), or where every node that says its handlers counts the
+   Pod's among those with user namespaces. Older container runtimes ignore `hostUsers: false` without a word (KEP-127).
+4. A door in the wall is no wall: writable directories that decide what the node runs, and sockets of its runtimes, make
+   any boundary `shared`.
+5. Shims that run native programs as plain containers (containerd/runwasi, container/executor.rs) draw no boundary
+   unless every image is known to be a Wasm module.
+6. Annotations that reconfigure a sandbox from within the Pod (`io.katacontainers.config.*`, `dev.gvisor.flag.*`) make
+   its boundary unknown where they can open it: whether the node honours them is not known from here.
+7. A runtime whose version, where known, lacks the fix of an escape that it alone stands against is `shared`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from casemate.catalogue.conditions import AnyOf, Is, Not, When
+from casemate.decide.classes import Resolved
+from casemate.decide.predicates import Answers, Condition, Questions
+from casemate.model.assessment import Has, Reason
+from casemate.model.boundary import Boundary
+
+_HOST_NAMESPACES: Final = AnyOf((Is("host-network"), Is("host-pid"), Is("host-ipc"), Is("host-process")))
+_DOORS: Final = (
+    *("/etc", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/boot", "/root", "/home", "/proc", "/sys", "/opt/cni"),
+    *("/var/lib/kubelet", "/var/lib/containerd", "/var/lib/containers", "/var/lib/docker", "/var/lib/rancher"),
+    *("/var/lib/etcd", "/var/spool/cron", "/run/systemd", "/opt/kata", "/opt/gvisor"),
+)
+_SOCKETS: Final = tuple(
+    f"{run}/{socket}"
+    for run in ("/run", "/var/run")
+    for socket in (
+        "docker.sock",
+        "containerd",
+        "crio",
+        "cri-dockerd.sock",
+        "dockershim.sock",
+        "k3s/containerd",
+        "podman",
+    )
+)
+_WEAKENING: Final = (
+    *(f"io.katacontainers.config.hypervisor.{key}" for key in ("path", "ctlpath", "jailer_path", "firmware*")),
+    *(f"io.katacontainers.config.hypervisor.{key}" for key in ("virtio_fs_*", "kernel*", "image*", "initrd*")),
+    *(f"io.katacontainers.config.hypervisor.{key}" for key in ("enable_iommu*", "file_mem_backend", "entropy_source")),
+    *("io.katacontainers.config.agent.*", "io.katacontainers.config.runtime.disable_guest_seccomp"),
+    *("dev.gvisor.flag.*", "dev.gvisor.internal.*", "run.oci.handler", "run.oci.hooks*", "run.oci.systemd*"),
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of `hardened`: it is missing where `lacks` holds, `text` says so, `remedy` gives it."""
+
+    id: str
+    lacks: When
+    text: str
+    remedy: str = ""
+
+
+PARTS: Final = (
+    Part("user-namespace", Not(Is("user-namespace")), "no user namespace of its own", "set hostUsers: false"),
+    Part("user-namespace-supported", Is("user-namespace-unsupported"), "a node does not offer user namespaces"),
+    Part(
+        "seccomp",
+        Is("seccomp", ("unset", "Unconfined")),
+        "no seccomp profile",
+        "use seccomp RuntimeDefault",
+    ),
+    Part("no-new-privileges", Is("privilege-escalation"), "may gain privileges", "set allowPrivilegeEscalation: false"),
+    Part("capabilities-dropped", Is("capabilities-kept"), "keeps capabilities", "drop all capabilities"),
+    Part("capabilities-added", Is("capability-added"), "adds capabilities"),
+    Part("non-root", Is("may-be-root"), "may run as root", "set runAsNonRoot: true"),
+    Part("unprivileged", Is("privileged"), "is privileged"),
+    Part("own-namespaces", _HOST_NAMESPACES, "shares namespaces of the host"),
+    Part("masked-proc", Is("proc-mount", ("Unmasked",)), "sees /proc unmasked", "mask /proc"),
+    Part("apparmor", Is("apparmor", ("Unconfined",)), "has AppArmor switched off", "leave AppArmor on"),
+    Part("selinux", Is("selinux-type", ("spc_t", "unconfined_t", "container_runtime_t")), "has SELinux switched off"),
+    Part("linux", Is("windows"), "is for Windows"),
+)
+"""All parts that `hardened` is earned by."""
+
+DOORS: Final = AnyOf((Is("host-path-writable", _DOORS), Is("host-path", _SOCKETS)))
+"""What opens every boundary."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules above, compiled."""
+
+    parts: tuple[tuple[Part, Condition], ...]
+    doors: Condition
+    weakened: Condition
+    native: Condition
+
+
+def rules(questions: Questions) -> Rules:
+    """Compile the rules among the other questions."""
+    return Rules(
+        tuple((part, questions.condition(part.lacks)) for part in PARTS),
+        questions.condition(DOORS),
+        questions.condition(Is("annotation", _WEAKENING)),
+        questions.condition(Is("class-runs-native")),
+    )
+
+
+def has(resolved: Resolved, answers: Answers, compiled: Rules, broken: tuple[Reason, ...] = ()) -> Has:
+    """The boundary of a workload with these answers. `broken`: escapes that its runtime's version does not fix."""
+    boundary, reasons = _bounded(resolved, answers, compiled)
+    if boundary > Boundary.SHARED and broken:
+        boundary, reasons = Boundary.SHARED, broken
+    return Has(
+        class_name=resolved.name,
+        handler=resolved.handler,
+        runtime=resolved.row.id if resolved.row else "",
+        boundary=boundary,
+        state=resolved.state,
+        reasons=(*resolved.reasons, *reasons),
+    )
+
+
+def _bounded(resolved: Resolved, answers: Answers, compiled: Rules) -> tuple[Boundary, tuple[Reason, ...]]:
+    if resolved.row is None or not resolved.starts:
+        return Boundary.UNKNOWN, ()
+    boundary = resolved.row.boundary
+    if boundary > Boundary.HARDENED and (places := compiled.weakened(answers)):
+        text = "an annotation reconfigures the sandbox; whether the node honours it is not known"
+        return Boundary.UNKNOWN, (Reason(id="reconfigured", text=text, path=places[0]),)
+    if places := compiled.doors(answers):
+        text = "a directory or socket of the node opens every boundary"
+        return min(boundary, Boundary.SHARED), (Reason(id="host-door", text=text, path=places[0]),)
+    if boundary > Boundary.SHARED and compiled.native(answers):
+        text = "the class is for Wasm and runs native programs as plain containers"
+        return Boundary.SHARED, (Reason(id="class-runs-native", text=text, path="runtimeClassName"),)
+    if boundary is Boundary.SHARED:
+        return _hardened(answers, compiled)
+    return boundary, ()
+
+
+def _hardened(answers: Answers, compiled: Rules) -> tuple[Boundary, tuple[Reason, ...]]:
+    lacking = tuple(
+        Reason(id=part.id, text=part.text, path=places[0])
+        for part, condition in compiled.parts
+        if (places := condition(answers))
+    )
+    if lacking:
+        return Boundary.SHARED, lacking
+    return Boundary.HARDENED, (Reason(id="hardened", text="every part of hardened is there"),)

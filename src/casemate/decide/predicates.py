@@ -1,0 +1,169 @@
+"""The catalogue's conditions, made into functions once, and asked of many workloads.
+
+1. A predicate without arguments holds where the fact of its name does.
+2. One with arguments holds at the places of those texts of its name that an argument fits.
+3. `all` holds at the places of its first part that has any, `any` at those of all its parts, `not` nowhere in
+   particular: it is about what is not there.
+4. Workloads that answer all questions alike get the same decision: a decision depends on nothing else.
+
+A text is compared once, however many workloads have it; a question is asked once, however many rows ask it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, TypeAlias
+
+from casemate.catalogue.conditions import AllOf, AnyOf, Is, Not, When
+from casemate.decide import matching
+from casemate.decide.facts import POD, Facts, Places
+from casemate.decide.matching import Matcher
+
+Answers: TypeAlias = dict[int, Places]
+"""Where each question holds, by its number. What is not there does not hold."""
+
+Condition: TypeAlias = Callable[[Answers], Places]
+"""Where a condition holds; empty when it does not."""
+
+_KEYED: Final = frozenset({"label", "namespace-label", "annotation", "node-selector", "env"})
+_TEXTS: Final[Mapping[str, Callable[[tuple[str, ...]], Matcher]]] = {
+    **dict.fromkeys(("host-path-type", "volume", "restart-policy", "kind", "proc-mount"), matching.exact),
+    **dict.fromkeys(("limit-missing", "seccomp", "apparmor", "mount-propagation"), matching.exact),
+    **dict.fromkeys(("family", "boundary", "profile"), matching.exact),
+    **dict.fromkeys(("csi-driver", "sysctl", "selinux-type", "secret", "resource", "command"), matching.patterns),
+    **dict.fromkeys(("api-version", "name", "namespace", "image-registry", "class", "handler"), matching.patterns),
+    **dict.fromkeys(("container-runtime", "broad-rights"), matching.patterns),
+    **dict.fromkeys(("kernel-below", "kubelet-below", "containerd-below"), matching.below),
+    **dict.fromkeys(("host-path", "host-path-writable"), matching.host_paths),
+    "tolerates": matching.tolerations,
+    "empty-dir-medium": matching.media,
+    "image": matching.images,
+    "capability": matching.capabilities,
+    "capability-added": matching.added,
+}
+TEXTS: Final = frozenset({*_TEXTS, *_KEYED})
+"""Names of predicates that are asked of texts; all others are plain facts."""
+
+_KEPT: Final = 20_000
+
+
+class Questions:
+    """Numbered questions. `condition` numbers those that a condition asks; `answers` answers all at once."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[Is, int] = {}
+        self._marks: dict[str, int] = {}
+        self._texts: dict[str, _Texts] = {}
+        self._keyed: dict[str, _Keyed] = {}
+
+    def condition(self, when: When) -> Condition:
+        """What says where the condition holds, given the answers."""
+        match when:
+            case Is():
+                number = self._number(when)
+                return lambda answers: answers.get(number, ())
+            case Not(of=inner):
+                opposite = self.condition(inner)
+                return lambda answers: () if opposite(answers) else POD
+            case AllOf(of=parts):
+                return _all(tuple(map(self.condition, parts)))
+            case AnyOf(of=parts):
+                return _any(tuple(map(self.condition, parts)))
+
+    def answers(self, facts: Facts) -> Answers:
+        """Where each question holds for a workload."""
+        found: Answers = {}
+        marks, texts, keyed = self._marks, self._texts, self._keyed
+        for name, places in facts.marks.items():
+            if name in marks:
+                found[marks[name]] = places
+        for name, values in facts.values.items():
+            asked = texts.get(name) or keyed.get(name)
+            if asked is None:
+                continue
+            for text, place in values:
+                for number in asked.fitting(text):
+                    held = found.get(number, ())
+                    if place not in held:
+                        found[number] = (*held, place)
+        return found
+
+    def also(self, answers: Answers, name: str, text: str = "") -> Answers:
+        """The answers with one more fact, which is known only after the others: a mark, or a text of a predicate."""
+        facts = Facts(marks={} if text else {name: POD}, values={name: ((text, ""),)} if text else {})
+        return {**answers, **self.answers(facts)}
+
+    def _number(self, asked: Is) -> int:
+        if asked in self._numbers:
+            return self._numbers[asked]
+        number = self._numbers[asked] = len(self._numbers)
+        name = asked.predicate
+        if name in _KEYED:
+            self._keyed.setdefault(name, _Keyed()).add(number, matching.keyed(asked.arguments))
+        elif name in _TEXTS:
+            self._texts.setdefault(name, _Texts()).add(number, _TEXTS[name](asked.arguments))
+        else:
+            self._marks[name] = number
+        return number
+
+
+class _Texts:
+    """The questions of one predicate, and which of them a text answers."""
+
+    def __init__(self) -> None:
+        self._asked: list[tuple[int, Matcher]] = []
+        self._known: dict[str, tuple[int, ...]] = {}
+
+    def add(self, number: int, matcher: Matcher) -> None:
+        self._asked.append((number, matcher))
+        self._known.clear()
+
+    def fitting(self, text: str) -> tuple[int, ...]:
+        known = self._known
+        if text in known:
+            return known[text]
+        if len(known) >= _KEPT:
+            known.clear()
+        fitting = known[text] = tuple(number for number, fits in self._asked if fits(text))
+        return fitting
+
+
+class _Keyed:
+    """The same for texts `key=value`: most keys are not asked for, and end the matter."""
+
+    def __init__(self) -> None:
+        self._asked: list[tuple[int, Callable[[str], Matcher | None]]] = []
+        self._known: dict[str, tuple[tuple[int, Matcher], ...]] = {}
+
+    def add(self, number: int, of: Callable[[str], Matcher | None]) -> None:
+        self._asked.append((number, of))
+        self._known.clear()
+
+    def fitting(self, text: str) -> Iterable[int]:
+        key, _, value = text.partition("=")
+        known = self._known
+        if key not in known:
+            if len(known) >= _KEPT:
+                known.clear()
+            tests = ((number, of(key)) for number, of in self._asked)
+            known[key] = tuple((number, test) for number, test in tests if test)
+        asked = known[key]
+        return [number for number, fits in asked if fits(value)] if asked else ()
+
+
+def _all(parts: tuple[Condition, ...]) -> Condition:
+    def holds(answers: Answers) -> Places:
+        first: Places = POD
+        for part in parts:
+            places = part(answers)
+            if not places:
+                return ()
+            if first == POD:
+                first = places
+        return first
+
+    return holds
+
+
+def _any(parts: tuple[Condition, ...]) -> Condition:
+    return lambda answers: tuple(dict.fromkeys(place for part in parts for place in part(answers)))

@@ -1,0 +1,193 @@
+"""What closes the gap between need and has, at the least cost and without breaking the workload.
+
+1. No gap: nothing to change.
+2. When `hardened` suffices and the workload can be hardened where it runs, that is it: it costs no memory.
+3. Else the cheapest permitted runtime at or above need under which nothing `fails`: lowest boundary first, then memory,
+   CPU and start. What the cluster has comes before what would have to be installed.
+4. What behaves differently there is said: somebody has to test it or agree.
+5. When nothing closes the gap, the nearest that nothing breaks, on nodes of its own: a kernel that is shared with
+   nothing else loses less (Kubernetes, Multi-tenancy, node isolation). The reason is what failed first.
+6. While a door to the node is open, or an annotation reconfigures the sandbox, no runtime helps: closing it comes
+   first. So does finding out what an unknown class is.
+7. A recommendation is a workload that was decided again with the change made: what it promises is what it would get.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from casemate.catalogue.rows import Runtime
+from casemate.decide.classes import Resolved
+from casemate.decide.fit import fails
+from casemate.decide.has import PARTS
+from casemate.decide.predicates import Answers
+from casemate.model.assessment import Blocker, Cost, Has, Need, Outcome, Reason, Recommendation
+
+_REMEDIES: Final = {part.id: part.remedy for part in PARTS if part.remedy}
+_FIRST: Final = frozenset({"host-door", "reconfigured"})
+_NAMED: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A workload under one class, as it is or hardened: what it would have, and what would break.
+
+    `installed` is false when the cluster is known not to have the class yet.
+    """
+
+    resolved: Resolved
+    answers: Answers
+    has: Has
+    blockers: tuple[Blocker, ...]
+    hardened: bool = False
+    installed: bool = True
+
+    @property
+    def runtime(self) -> Runtime | None:
+        """The row of its runtime."""
+        return self.resolved.row
+
+    @property
+    def works(self) -> bool:
+        """Whether nothing is known to fail."""
+        return self.resolved.row is not None and not fails(self.blockers)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The case that is recommended, why, and which others failed on the way."""
+
+    case: Case
+    closes: bool
+    sentence: str
+    reasons: tuple[Reason, ...] = ()
+    rejected: tuple[Case, ...] = ()
+
+
+def choose(now: Case, need: Need, hardened: Case | None, options: Iterable[Case]) -> Choice:
+    """The recommendation for a workload that is in case `now`. `options` come cheapest first."""
+    wanted = need.boundary
+    if now.has.boundary >= wanted:
+        return Choice(now, True, f"Leave the runtime as it is: it needs {wanted} and has {now.has.boundary}.")
+    if hardened and hardened.works and hardened.has.boundary >= wanted:
+        return Choice(hardened, True, _harden(now), _gap(now, need))
+    cases = tuple(options)
+    strong = [case for case in cases if case.runtime and case.runtime.boundary >= wanted]
+    fit = next((case for case in strong if case.works and case.has.boundary >= wanted), None)
+    first = next((reason for reason in now.has.reasons if reason.id in _FIRST), None)
+    if first or not _is_known(now):
+        return _first(now, need, first, next((case for case in strong if case.works), None))
+    if fit:
+        rejected = tuple(case for case in strong[: strong.index(fit)] if not case.works)
+        return Choice(fit, True, _set(fit, now, need), (*_gap(now, need), *_refused(rejected)), rejected)
+    return _nearest(now, need, [*([hardened] if hardened else []), *cases], strong)
+
+
+def recommendation(choice: Choice, now: Case, fixed: tuple[str, ...], cost: Cost) -> Recommendation:
+    """The choice in the model's words. `fixed` are the rules that hold now and no more afterwards."""
+    case = choice.case
+    changed = case.resolved.name != now.resolved.name
+    return Recommendation(
+        runtime_class=case.resolved.name if changed else "",
+        runtime=case.runtime.id if case.runtime else "",
+        boundary=case.has.boundary,
+        closes=choice.closes,
+        sentence=choice.sentence,
+        reasons=choice.reasons,
+        hardening=fixed if case.hardened else (),
+        differs=tuple(each.id for each in case.blockers if each.outcome is Outcome.DIFFERS) if case is not now else (),
+        cost=cost,
+    )
+
+
+def _is_known(now: Case) -> bool:
+    """Whether it is known what the workload's class is, or that there is no such class."""
+    return now.runtime is not None or "class-missing" in now.resolved.marks
+
+
+def _first(now: Case, need: Need, obstacle: Reason | None, then: Case | None) -> Choice:
+    """What has to be found out or closed before any runtime helps (rule 6)."""
+    follow = f", then set runtimeClassName: {then.resolved.name}" if then else ""
+    if obstacle is None:
+        name = now.resolved.name
+        instead = f", or set runtimeClassName: {then.resolved.name}" if then else ""
+        text = f"Find out what RuntimeClass {name} is and describe it in a file for --catalogue{instead}."
+        return Choice(now, False, text, _gap(now, need))
+    if obstacle.id == "reconfigured":
+        follow = follow if then and then.resolved.name != now.resolved.name else ""
+        return Choice(now, False, f"Remove the annotations that reconfigure the sandbox{follow}.", (obstacle,))
+    if then and then.resolved.name == now.resolved.name:
+        follow = ""
+    text = f"Remove the mount of the node's files ({obstacle.path}), which opens every boundary{follow}."
+    return Choice(now, False, text, (obstacle, *_gap(now, need)))
+
+
+def _nearest(now: Case, need: Need, cases: Iterable[Case], strong: list[Case]) -> Choice:
+    """What comes closest when nothing reaches need (rule 5)."""
+    rejected = tuple(case for case in strong if not case.works)
+    usable = [case for case in cases if case.works and now.has.boundary < case.has.boundary]
+    best = max(usable, key=lambda case: case.has.boundary, default=now)
+    why = _why_not(need, rejected, strong)
+    nodes = "keep it on nodes of its own" if now.resolved.starts else "give it nodes that can start it"
+    if best is now:
+        what = nodes
+    elif best.hardened:
+        what = f"{_list(_remedies(now))}, and {nodes}"
+    else:
+        what = f"set runtimeClassName: {best.resolved.name}, and {nodes}"
+    return Choice(best, False, f"{why}: {what}.", (*_gap(now, need), *_refused(rejected)), rejected[:1])
+
+
+def _why_not(need: Need, rejected: tuple[Case, ...], strong: list[Case]) -> str:
+    if not strong:
+        return f"No permitted runtime gives the {need.boundary} boundary that it needs"
+    if not rejected:
+        return f"Nothing that it can start on gives the {need.boundary} boundary that it needs"
+    worst = rejected[0].blockers[0]
+    return f"{_title(rejected[0])} would give the {need.boundary} boundary but breaks it ({worst.text})"
+
+
+def _harden(now: Case) -> str:
+    wanted = _list(_remedies(now))
+    return f"Stay on {_title(now)} and {wanted}." if now.runtime else f"Leave out the class, and {wanted}."
+
+
+def _remedies(now: Case) -> list[str]:
+    return [_REMEDIES[reason.id] for reason in now.has.reasons if reason.id in _REMEDIES] or ["harden it fully"]
+
+
+def _set(case: Case, now: Case, need: Need) -> str:
+    name = case.resolved.name
+    lead = "Set" if case.installed else f"Install {_title(case)} and its RuntimeClass, then set"
+    if name == now.resolved.name:
+        return f"Make {_title(case)} available to it: it needs {need.boundary} and has {now.has.boundary}."
+    differing = [each.text.partition(":")[0] for each in case.blockers if each.outcome is Outcome.DIFFERS]
+    if differing:
+        more = f" and {len(differing) - _NAMED} more" if len(differing) > _NAMED else ""
+        shown = ", ".join(differing[:_NAMED])
+        return f"{lead} runtimeClassName: {name}, after a test of what behaves differently there ({shown}{more})."
+    return f"{lead} runtimeClassName: {name}: it needs {need.boundary} and has {now.has.boundary}."
+
+
+def _gap(now: Case, need: Need) -> tuple[Reason, ...]:
+    top = need.reasons[0] if need.reasons else None
+    because = f" ({top.text})" if top else ""
+    return (Reason(id="gap", text=f"it needs {need.boundary}{because} and has {now.has.boundary}"),)
+
+
+def _refused(rejected: Iterable[Case]) -> tuple[Reason, ...]:
+    return tuple(
+        Reason(id=case.blockers[0].id, text=f"not {_title(case)}: {case.blockers[0].text}", path=case.blockers[0].path)
+        for case in rejected
+        if case.blockers
+    )
+
+
+def _title(case: Case) -> str:
+    return case.runtime.title if case.runtime else case.resolved.name
+
+
+def _list(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
