@@ -1,0 +1,186 @@
+"""An assessment for programs: `kind: Assessment` with one item per workload.
+
+1. Fields are only added within `casemate.dev/v1alpha1`; boundaries, states and outcomes are words.
+2. The same document is the baseline of a later assessment: findings carry fingerprints.
+3. Escapes are counts; `casemate explain WORKLOAD -o json` has their rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+import msgspec
+
+from casemate.model.acceptance import AuditedException
+from casemate.model.assessment import Assessed, Blocker, Cost, Finding, Has, Need, Reason, Recommendation, Suppression
+from casemate.model.workload import Source, Workload
+from casemate.report.assess_document import API_VERSION, Assessment, Entry, Judged, Standing
+from casemate.report.assess_text import readable
+
+Document: TypeAlias = dict[str, object]
+
+
+def assessment_json(assessment: Assessment) -> str:
+    """The document, indented."""
+    return encoded(
+        {
+            "apiVersion": API_VERSION,
+            "kind": "Assessment",
+            "version": assessment.version,
+            "summary": _summary(assessment),
+            "items": [item_of(entry) for entry in assessment.entries],
+            "exceptions": [_exception(each) for each in assessment.exceptions],
+            "notLookedAt": [readable(each) for each in assessment.missed],
+        }
+    )
+
+
+def encoded(document: Mapping[str, object]) -> str:
+    """JSON as a person can read it."""
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+
+
+def item_of(entry: Entry) -> Document:
+    """One workload: what it is, needs, has, and what closes the gap."""
+    item = entry.item
+    return {
+        "workload": workload_of(item.workload),
+        "standing": str(entry.standing),
+        "need": _need(item.need),
+        "has": _has(item.has),
+        "gap": item.gap,
+        "recommendation": _recommendation(item.recommendation),
+        "blockers": [_blocker(each) for each in item.blockers],
+        "findings": [_finding(each) for each in entry.findings],
+        "escapes": _escapes(item),
+        "suppressions": [_suppression(each) for each in item.suppressions],
+    }
+
+
+def workload_of(workload: Workload) -> Document:
+    """The workload's identity, and where it was found."""
+    return {
+        "apiVersion": workload.api_version,
+        "kind": workload.kind,
+        "namespace": workload.namespace,
+        "name": workload.name,
+        "source": source_of(workload.source),
+    }
+
+
+def source_of(source: Source) -> Document:
+    """A place in a file, or the uid of a live object."""
+    if not source.file:
+        return {"uid": source.uid}
+    return {"file": readable(source.file), "line": source.line, "column": source.column}
+
+
+def _summary(assessment: Assessment) -> Document:
+    return {
+        "workloads": len(assessment.entries),
+        "failed": assessment.failed,
+        "failOn": str(assessment.fail_on),
+        **{str(standing): assessment.counts[standing] for standing in Standing},
+        **({} if assessment.fixed is None else {"goneSinceBaseline": assessment.fixed}),
+    }
+
+
+def _need(need: Need) -> Document:
+    return {
+        "boundary": str(need.boundary),
+        "score": need.score,
+        "forced": None if need.forced is None else str(need.forced),
+        "reasons": _reasons(need.reasons),
+    }
+
+
+def _has(has: Has) -> Document:
+    return {
+        "class": has.class_name,
+        "handler": has.handler,
+        "runtime": has.runtime,
+        "boundary": str(has.boundary),
+        "state": str(has.state),
+        "reasons": _reasons(has.reasons),
+    }
+
+
+def _recommendation(recommendation: Recommendation) -> Document:
+    return {
+        "runtimeClass": recommendation.runtime_class,
+        "runtime": recommendation.runtime,
+        "boundary": str(recommendation.boundary),
+        "closes": recommendation.closes,
+        "sentence": recommendation.sentence,
+        "reasons": _reasons(recommendation.reasons),
+        "hardening": list(recommendation.hardening),
+        "differs": list(recommendation.differs),
+        "cost": _cost(recommendation.cost),
+    }
+
+
+def _cost(cost: Cost) -> Document:
+    return {
+        "memoryBytes": cost.memory,
+        "cpuMillicores": cost.cpu,
+        "startSeconds": cost.start_seconds,
+        "source": cost.source,
+    }
+
+
+def _reasons(reasons: Iterable[Reason]) -> list[Document]:
+    return [{"id": each.id, "text": each.text, "points": each.points, "path": each.path} for each in reasons]
+
+
+def _blocker(blocker: Blocker) -> Document:
+    return {
+        "id": blocker.id,
+        "runtime": blocker.runtime,
+        "outcome": str(blocker.outcome),
+        "text": blocker.text,
+        "path": blocker.path,
+    }
+
+
+def _finding(judged: Judged) -> Document:
+    finding: Finding = judged.finding
+    accepted = judged.suppression
+    return {
+        "rule": finding.rule,
+        "message": finding.message,
+        "relevance": str(finding.relevance),
+        "path": finding.path,
+        "fix": finding.fix,
+        **({"line": finding.line, "column": finding.column} if finding.line else {}),
+        "gap": finding.gap,
+        "fingerprint": judged.fingerprint,
+        **({"known": True} if judged.known else {}),
+        **({"accepted": _suppression(accepted)} if accepted else {}),
+    }
+
+
+def _suppression(accepted: Suppression) -> Document:
+    return {
+        "rule": accepted.rule,
+        "reason": accepted.reason,
+        "owner": accepted.owner,
+        "expires": accepted.expires,
+    }
+
+
+def _escapes(item: Assessed) -> Document:
+    return {"now": item.escapes.now, "after": item.escapes.after, "total": item.escapes.total}
+
+
+def _exception(exception: AuditedException) -> Document:
+    return {
+        "rules": list(exception.rules),
+        "scope": exception.scope,
+        "reason": exception.reason,
+        "owner": exception.owner,
+        "expires": exception.expires,
+        "status": str(exception.status),
+        "where": readable(exception.where),
+        "matched": exception.matched,
+    }
