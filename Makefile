@@ -1,6 +1,8 @@
 # `make demo` and `make test` do all set-up themselves. The README has the same as plain commands.
 
 PYTHON ?= python3
+# A set-up that keeps no bytecode would compile casemate anew at every call.
+unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 INSTALLED := .venv/installed
 

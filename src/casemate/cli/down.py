@@ -56,6 +56,7 @@ def _one(run: str | None, names: list[str]) -> str:
         return run
     if run is None and len(names) == 1:
         return names[0]
-    known = ", ".join(names) or "there is none"
+    if not names:
+        raise InputError("there is no run", fix="casemate run -f FILE starts one")
     what = f"there is no run called {run!r}" if run else "which run?"
-    raise InputError(what, fix=f"runs: {known}; --all removes all")
+    raise InputError(what, fix=f"runs: {', '.join(names)}; --all removes all")

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from casemate.cli.options import EngineName, Output
-from casemate.engine import handlers, lifecycle
+from casemate.engine import known_handlers, lifecycle
 from casemate.engine.cri.client import CriClient
 from casemate.engine.install import apply, plan
 from casemate.engine.paths import DEFAULT_ENGINE, EnginePaths
@@ -97,7 +97,7 @@ def _status(paths: EnginePaths, settings: EngineSettings) -> EngineStatus:
         cri_socket=settings.cri_socket,
         engine_version=version,
         default_handler=settings.default_handler,
-        handlers=handlers.load(paths),
+        handlers=known_handlers.load(paths),
     )
 
 

@@ -41,7 +41,8 @@ def run_command(arguments: list[str]) -> int:
     try:
         result = app(arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        return _complain(str(error), BAD_USAGE, f"casemate {' '.join(arguments[:1])} --help".replace("  ", " "))
+        known = [each for each in arguments[:1] if each in app]
+        return _complain(str(error), BAD_USAGE, " ".join(["casemate", *known, "--help"]))
     except CasemateError as error:
         if debug:
             raise

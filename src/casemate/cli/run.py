@@ -10,8 +10,9 @@ from cyclopts import Parameter
 
 from casemate.cli.options import EngineName, Output
 from casemate.cli.progress import Progress
-from casemate.engine import lifecycle, preflight
+from casemate.engine import preflight
 from casemate.engine.containerd.config import registries_folder
+from casemate.engine.ensure import ensure_started
 from casemate.engine.paths import DEFAULT_ENGINE, EnginePaths
 from casemate.engine.submit import accept, run_name
 from casemate.engine.supervise.client import SupervisorClient
@@ -68,7 +69,7 @@ def run(
     """
     documents = load(file, sys.stdin.buffer)
     paths = EnginePaths(engine)
-    settings = lifecycle.start(paths)
+    settings = ensure_started(paths)
     flight = preflight.check(documents, name or run_name(file), paths, settings, now=now)
     if explain:
         print(notes_json(flight.notes)) if output == "json" else print_notes(flight.notes)

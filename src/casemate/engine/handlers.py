@@ -29,7 +29,7 @@ from casemate.engine.cri.client import CriClient
 from casemate.engine.install.found import FoundRuntime, program_version
 from casemate.engine.paths import EnginePaths
 from casemate.engine.pause import PAUSE_COMMAND, WASM_COMMAND
-from casemate.errors import CasemateError, MissingError, RuntimeFault
+from casemate.errors import CasemateError, RuntimeFault
 from casemate.model.handler import Handler
 
 CHECK_SECONDS = 60.0
@@ -83,21 +83,6 @@ async def check(
     """Try every candidate on the running engine, one after another so that start times compare."""
     await _remove_sandboxes(client, paths)  # of a check that was killed
     return tuple([await _check(client, each, catalogue, paths) for each in tried])
-
-
-def save(paths: EnginePaths, handlers: Sequence[Handler]) -> None:
-    """Note the handlers as they were tried."""
-    fresh = paths.handlers.with_suffix(".new")
-    fresh.write_bytes(msgspec.json.format(msgspec.json.encode(handlers), indent=2))
-    fresh.replace(paths.handlers)
-
-
-def load(paths: EnginePaths) -> tuple[Handler, ...]:
-    """The handlers as they were last tried. Raises `MissingError` when the engine was never started."""
-    try:
-        return msgspec.json.decode(paths.handlers.read_bytes(), type=tuple[Handler, ...])
-    except FileNotFoundError:
-        raise MissingError(f"engine {paths.name!r} was never started", fix="casemate engine start") from None
 
 
 async def _check(client: CriClient, tried: Candidate, catalogue: Catalogue, paths: EnginePaths) -> Handler:

@@ -29,7 +29,7 @@ from pathlib import Path
 import msgspec
 
 from casemate.catalogue import runtimes
-from casemate.engine import cgroup, handlers, node, pause
+from casemate.engine import cgroup, handlers, known_handlers, node, pause
 from casemate.engine.containerd import config, namespace, process
 from casemate.engine.cri import cri_pb2 as pb
 from casemate.engine.cri.client import CriClient
@@ -62,7 +62,7 @@ def start(paths: EnginePaths, cri: str | None = None) -> EngineSettings:
         if not settings.external:
             _start_containerd(paths, settings)
         if fresh or not paths.handlers.exists():
-            handlers.save(paths, asyncio.run(_prepare(paths, settings)))
+            known_handlers.save(paths, asyncio.run(_prepare(paths, settings)))
         supervisor.start(paths)
     return settings
 

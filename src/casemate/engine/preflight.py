@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from casemate.catalogue import runtimes
-from casemate.engine import handlers, node
+from casemate.engine import known_handlers, node
 from casemate.engine.cri.client import CriClient
 from casemate.engine.cri.pull import bring, ensure
 from casemate.engine.paths import EnginePaths
@@ -34,7 +34,7 @@ from casemate.images.reference import Reference
 from casemate.model.inventory import Inventory, KubeObject, PodTemplate
 from casemate.model.kube.meta import LocalObjectReference, ObjectMeta
 from casemate.model.kube.workloads import Pod
-from casemate.model.support import EngineFeatures, PodNotes
+from casemate.model.support import EngineFeatures, FieldNote, PodNotes
 from casemate.sources.document import Document
 from casemate.sources.inventory import inventory
 
@@ -73,7 +73,7 @@ def check(
     found = inventory(documents)
     if not any(found.pod_templates()):
         raise InputError("there is nothing to run: no Pod, Deployment, Job or other workload in the input")
-    known = handlers.load(paths)
+    known = known_handlers.load(paths)
     plan = plan_run(name, found, paths, settings, known, runtimes.load(), now=now)
     by_title = {_title(each.object): each for each in documents}
     features = asyncio.run(_features(settings.cri_socket, {each.handler for each in plan.classes.values()}))
@@ -94,7 +94,7 @@ def settle(flight: Flight, *, allow_degraded: bool, say: Callable[[str], None]) 
     """The plan without the fields that `--allow-degraded` gives up (rule 2). Raises `RefusedError` for the others."""
     templates = {each.title: each for each in flight.plan.inventory.pod_templates()}
     lines = [
-        f"{flight.where(templates[pod.pod], note.path)}: {note.path}: {note.value} is refused: {note.note}"
+        f"{flight.where(templates[pod.pod], note.path)}: {_field(note)} is refused: {note.note}"
         for pod in flight.notes
         for note in refusals(pod.notes, allow_degraded=allow_degraded)
     ]
@@ -103,12 +103,16 @@ def settle(flight: Flight, *, allow_degraded: bool, say: Callable[[str], None]) 
         raise RefusedError("\n".join(lines), fix=f"change these fields, or run --explain for the whole picture{hint}")
     for each in flight.notes:
         for note in degraded(each.notes):
-            say(f"degraded: {each.pod}: {note.path}: {note.value} is lost: {note.note}")
+            say(f"degraded: {each.pod}: {_field(note)} is lost: {note.note}")
     notes = {each.pod: each.notes for each in flight.notes}
     plain = flight.plan.inventory.with_pod_specs(
         lambda template: without_degraded(template.spec, notes[template.title])
     )
     return replace(flight.plan, inventory=plain)
+
+
+def _field(note: FieldNote) -> str:
+    return f"{note.path}: {note.value}" if note.value else note.path
 
 
 async def _features(socket: str, used: Iterable[str]) -> dict[str, EngineFeatures]:

@@ -15,7 +15,7 @@ import pytest
 from conftest import PROBE, bring_in, forget
 from pods_by_hand import EXITED, pod
 
-from casemate.engine import handlers, lifecycle
+from casemate.engine import known_handlers, lifecycle
 from casemate.engine.containerd import namespace, process
 from casemate.engine.cri import cri_pb2 as pb
 from casemate.engine.cri.client import CriClient
@@ -103,7 +103,7 @@ def test_stop_ends_running_pods_of_every_handler(short: EnginePaths) -> None:
 
 async def start_pods(paths: EnginePaths) -> None:
     async with CriClient(str(paths.socket)) as client:
-        for handler in (each.name for each in handlers.load(paths) if each.works and each.name != "wasm"):
+        for handler in (each.name for each in known_handlers.load(paths) if each.works and each.name != "wasm"):
             config = pb.PodSandboxConfig(
                 metadata=pb.PodSandboxMetadata(name=handler, uid=handler, namespace="default"),
                 log_directory=str(paths.logs / handler),
@@ -152,7 +152,7 @@ def test_a_containerd_that_was_there_is_used_and_left_as_it_was(life: EnginePath
     try:
         settings = lifecycle.start(guest, str(life.socket))
         assert settings.external
-        found = {each.name: each.works for each in handlers.load(guest)}
+        found = {each.name: each.works for each in known_handlers.load(guest)}
         assert found["runc"]
         assert found["runsc"]
     finally:

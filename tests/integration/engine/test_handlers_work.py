@@ -10,7 +10,7 @@ import time
 import pytest
 from pods_by_hand import pod
 
-from casemate.engine import handlers
+from casemate.engine import known_handlers
 from casemate.engine.paths import EnginePaths
 from casemate.model.boundary import Boundary
 
@@ -20,7 +20,7 @@ NATIVE = ("runc", "crun", "runsc")
 
 
 def test_every_handler_was_tried_and_works(life: EnginePaths) -> None:
-    found = {each.name: each for each in handlers.load(life)}
+    found = {each.name: each for each in known_handlers.load(life)}
     assert {*NATIVE, "wasm"} <= set(found)
     for each in found.values():
         assert each.works, each.reason

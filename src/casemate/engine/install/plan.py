@@ -97,4 +97,4 @@ def _is_static(program: Path | None) -> bool:
 @cache
 def _packages() -> tuple[_Package, ...]:
     text = resources.files(__package__).joinpath("packages.yaml").read_text(encoding="utf-8")
-    return msgspec.convert(yaml.safe_load(text), tuple[_Package, ...])
+    return msgspec.convert(yaml.load(text, Loader=yaml.CSafeLoader), tuple[_Package, ...])

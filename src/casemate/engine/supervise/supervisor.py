@@ -17,7 +17,7 @@ import signal
 from collections.abc import Mapping
 
 from casemate.catalogue import runtimes
-from casemate.engine import handlers, node
+from casemate.engine import known_handlers, node
 from casemate.engine.containerd import process as containerd
 from casemate.engine.cri.client import CriClient
 from casemate.engine.cri.faults import EngineUnreachable
@@ -48,7 +48,7 @@ class Supervisor:
         self.settings = load_settings(paths)
         self.runs: dict[str, Run] = {}
         self._catalogue = runtimes.load()
-        self._handlers = handlers.load(paths)
+        self._handlers = known_handlers.load(paths)
         self._client = CriClient(self.settings.cri_socket)
         self._fabric = Fabric(paths, self.settings)
         self._features: dict[str, EngineFeatures] = {}

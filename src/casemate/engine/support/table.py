@@ -80,7 +80,7 @@ def family(handler: Handler | None) -> Family | None:
 def load() -> Table:
     """The table that casemate ships."""
     text = resources.files(__package__).joinpath("fields.yaml").read_text(encoding="utf-8")
-    return Table(msgspec.convert(yaml.safe_load(text), tuple[Row, ...]))
+    return Table(msgspec.convert(yaml.load(text, Loader=yaml.CSafeLoader), tuple[Row, ...]))
 
 
 @cache
