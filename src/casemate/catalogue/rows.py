@@ -108,11 +108,16 @@ class Profile(Criterion, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How one feature fares under one family. `weakens`: works, and opens the boundary. Unset source: the row's."""
+    """How one feature fares under one family.
+
+    `weakens`: it works, and opens the boundary. `minor`: it differs, but hardly any workload notices. Unset source,
+    certainty and date are the row's.
+    """
 
     outcome: Outcome
     text: str = ""
     weakens: bool = False
+    minor: bool = False
     source: str = ""
     certainty: Certainty | None = None
     date: datetime.date | None = None
