@@ -1,0 +1,213 @@
+"""Read text into plain values fast, for assessment: exact where it matters, positions only when somebody asks.
+
+1. A line `---` parts documents, wherever it stands: no scalar may hold it. JSON is one document.
+2. A fast YAML 1.2 parser reads what means the same to kubectl, which reads YAML 1.1. All else goes to the exact parser
+   (`casemate.sources.parse`): octal numbers, merge keys, aliases, tags, infinities, directives, foreign line breaks.
+   The words `yes`, `on` and the like stay text here; where a field is a boolean, the decoder asks for the exact value.
+3. Neither aliases nor depth cost more than they do in the exact parser: text that may hold either goes there.
+4. What the fast parser refuses is read exactly too: its problems have positions and advice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeAlias
+
+import msgspec
+import yaml12
+
+from casemate.sources.parse import MAX_BYTES, parse
+from casemate.sources.problems import Problem
+
+MAX_FILE = 256 << 20
+
+Plain: TypeAlias = object
+"""Any value of the fast parser: checked where it is used, never trusted to be what kubectl would read."""
+
+_SEPARATOR = re.compile(r"\n---(?=[ \t\n]|\Z)")
+_BLANK = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*")
+_FOREIGN = re.compile("[\r\x85\u2028\u2029]")
+_DIRECTIVE = re.compile(r"\n(?:%|\.\.\.)")
+_TRAPS = re.compile(
+    r"0(?<=[\s\[{,:]0)[0-9_]"  # An octal number.
+    r"|<<[\"']?\s*:"
+    r"|!!"
+    r"|\.(?:[iI][nN][fF]|[nN][aA][nN])"
+    r"|[0-9][eE]\+?[0-9]{3}"
+    r"|[-?][ \t]+[-?][ \t]+[-?][ \t]"  # Nested without indentation.
+)
+_ITEMS = re.compile(r"^items:[^\n]*\n(?:[ \t]*(?:#[^\n]*)?\n)*( *)- ", re.MULTILINE)
+_DEEP = " " * 200
+_ANCHOR = re.compile(r"&(?<=[\s\[{,:]&)([^\s,\[\]{}]+)")
+
+
+class _Head(msgspec.Struct):
+    apiVersion: object = None  # noqa: N815
+    kind: object = None
+    items: list[msgspec.Raw] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One document or list item as written: its value and the line where it begins.
+
+    `text` is set when the value may be inexact: the document's text, which begins in line `begin`. Of a list's
+    document, this is the value at `item`.
+    """
+
+    value: Plain
+    file: str
+    line: int
+    text: str | None = None
+    begin: int = 1
+    item: int | None = None
+
+
+def read(data: bytes, file: str) -> Iterator[Written | Problem]:
+    """The documents of a file, the items of lists in their place."""
+    if len(data) > MAX_FILE:
+        yield Problem(file, f"larger than {MAX_FILE >> 20} MiB", "split the file")
+    elif data.lstrip()[:1] in (b"{", b"[") and (found := _json(data)) is not None:
+        yield from _json_items(found, file)
+    else:
+        yield from _yaml(data, file)
+
+
+def exactly(written: Written) -> tuple[Written | Problem, ...]:
+    """The same as the exact parser reads it, with what is wrong with it."""
+    if written.text is None:
+        return (written,)
+    found = _reread(written.text, written.file, written.begin)
+    if written.item is None:
+        return found
+    items = [each for each in found if isinstance(each, Written) and each.item == written.item]
+    return (*items, *(each for each in found if isinstance(each, Problem)))
+
+
+@lru_cache(maxsize=1)
+def _reread(text: str, file: str, begin: int) -> tuple[Written | Problem, ...]:
+    """A list is read again once, not for each of its items."""
+    return tuple(_exact(text.encode("utf-8", "replace"), file, begin))
+
+
+def _json(data: bytes) -> _Head | dict[str, object] | None:
+    """A list with its items unread, or the object. None for what is no JSON after all."""
+    try:
+        head = msgspec.json.decode(data, type=_Head)
+        if head.items is not None and is_list(head.kind):
+            return head
+        return msgspec.json.decode(data, type=dict[str, object])
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def _json_items(found: _Head | dict[str, object], file: str) -> Iterator[Written]:
+    if isinstance(found, dict):
+        yield Written(found, file, 1)
+        return
+    for index, raw in enumerate(found.items or ()):
+        value = msgspec.json.decode(raw)
+        yield Written(_typed(value, found.kind, found.apiVersion), file, 1, item=index)
+
+
+def _yaml(data: bytes, file: str) -> Iterator[Written | Problem]:
+    try:
+        text = "\n" + data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError:
+        yield from _exact(data, file, 1)
+        return
+    if _DIRECTIVE.search(text) or ("\r" in text if text.isascii() else _FOREIGN.search(text)):
+        yield from _exact(data, file, 1)
+        return
+    begin, line = 1, 1
+    for mark in _SEPARATOR.finditer(text):
+        yield from _document(text[begin : mark.start() + 1], file, line)
+        line += text.count("\n", begin, mark.start() + 1)
+        begin = mark.end()
+    yield from _document(text[begin:], file, line)
+
+
+def _document(text: str, file: str, line: int) -> Iterator[Written | Problem]:
+    blank = _BLANK.match(text)
+    assert blank
+    if blank.end() == len(text):
+        return
+    line += text.count("\n", 0, blank.end())
+    text = text[blank.end() :]
+    if "kind" not in text and "\\" not in text:
+        yield Written(None, file, line)
+        return
+    try:
+        value = None if _is_trap(text) else yaml12.parse_yaml(text)
+    except (ValueError, RecursionError):
+        value = None
+    if value is None:
+        yield from _exact(text.encode(), file, line)
+    else:
+        yield from _opened(Written(value, file, line, text, line))
+
+
+def _is_trap(text: str) -> bool:
+    if _TRAPS.search(text) or _DEEP in text:
+        return True
+    if "&" not in text or "*" not in text:
+        return False
+    return any(f"*{name}" in text for name in set(_ANCHOR.findall(text)))
+
+
+def _exact(data: bytes, file: str, line: int) -> Iterator[Written | Problem]:
+    parsed, problems = parse(data[: MAX_BYTES + 1], file)
+    for each in parsed:
+        begin = each.marks.line + line - 1
+        positions = each.marks.at(("items",)).children
+        lines = [mark.line + line - 1 for mark in positions] if isinstance(positions, list) else None
+        yield from _opened(Written(each.value, file, begin), lines)
+    yield from (_moved(problem, file, line - 1) for problem in problems)
+
+
+def _moved(problem: Problem, file: str, lines: int) -> Problem:
+    """The same problem, further down by so many lines."""
+    place = problem.where.removeprefix(f"{file}:").split(":")
+    if problem.where == file or len(place) != 2 or not place[0].isdecimal():
+        return problem
+    return Problem(f"{file}:{int(place[0]) + lines}:{place[1]}", problem.what, problem.fix)
+
+
+def _opened(written: Written, lines: list[int] | None = None) -> Iterator[Written]:
+    """The document itself, or the items of a list, each with its line where that is known."""
+    value = written.value
+    kind, items = (value.get("kind"), value.get("items")) if isinstance(value, dict) else (None, None)
+    if not isinstance(value, dict) or not isinstance(items, list) or not is_list(kind):
+        yield written
+        return
+    lines = lines or _item_lines(written, len(items))
+    for index, item in enumerate(items):
+        typed = _typed(item, kind, value.get("apiVersion"))
+        yield Written(typed, written.file, lines[index], written.text, written.begin, index)
+
+
+def is_list(kind: object) -> bool:
+    """Whether objects of this kind hold others as `items`."""
+    return isinstance(kind, str) and kind.endswith("List")
+
+
+def _typed(item: Plain, kind: object, version: object) -> Plain:
+    """Items of a typed list (`PodList`) may leave out what the list says."""
+    if not isinstance(item, dict) or not isinstance(kind, str) or kind == "List":
+        return item
+    return {"apiVersion": version, "kind": kind.removesuffix("List")} | item
+
+
+def _item_lines(written: Written, count: int) -> list[int]:
+    """Where items begin: the lines with a dash in one column, when there are as many as items."""
+    text = written.text or ""
+    start = _ITEMS.search(text)
+    if start:
+        first = start.start(1)
+        at = [match.start() for match in re.finditer(rf"^{start[1]}- ", text[first:], re.MULTILINE)]
+        if len(at) == count:
+            return [written.begin + text.count("\n", 0, first + offset) for offset in at]
+    return [written.line] * count

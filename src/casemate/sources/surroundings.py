@@ -1,0 +1,104 @@
+"""What stands next to workloads: classes, nodes and namespaces here; exposure and rights in modules of their own.
+
+1. Objects are taken in as they are read; only what the model keeps of them is held.
+2. What cannot be decoded is left out: surroundings are evidence, and broken evidence is none.
+3. For files the surroundings are incomplete: what is absent there may still exist in the cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from casemate.model.kube.objects import RuntimeClass
+from casemate.model.surroundings import Node, Surroundings
+from casemate.model.workload import Workload
+from casemate.sources.fast_decode import decode
+from casemate.sources.shape import group_of
+from casemate.sources.surroundings_exposure import Paths
+from casemate.sources.surroundings_rights import Grants
+
+_APART: Final = frozenset(
+    ("ConfigMap", "Secret", "PersistentVolumeClaim", "PersistentVolume", "Endpoints", "Event", "LimitRange")
+)
+
+
+class Neighbours:
+    """The objects of the surroundings that were taken in so far."""
+
+    def __init__(self) -> None:
+        self._classes: dict[str, RuntimeClass] = {}
+        self._nodes: dict[str, Node] = {}
+        self._namespaces: dict[str, dict[str, str]] = {}
+        self._paths = Paths()
+        self._grants = Grants()
+
+    def take(self, value: dict[str, object]) -> bool:
+        """Take an object in. False when it is none of the surroundings': it may hold workloads."""
+        group, kind = group_of(value.get("apiVersion")), str(value.get("kind"))
+        if self._paths.take(group, kind, value) or self._grants.take(group, kind, value):
+            return True
+        match group, kind:
+            case "node.k8s.io", "RuntimeClass":
+                self._runtime_class(value)
+            case "", "Node":
+                self._node(value)
+            case "", "Namespace":
+                name, labels = _identity(value)
+                self._namespaces[name] = labels
+            case _:
+                return group == "" and kind in _APART
+        return True
+
+    def around(self, workloads: Sequence[Workload], *, complete: bool) -> Surroundings:
+        """The surroundings of these workloads."""
+        return Surroundings(
+            complete=complete,
+            runtime_classes=tuple(self._classes.values()),
+            nodes=tuple(self._nodes.values()),
+            namespaces=self._namespaces,
+            exposure=self._paths.exposure(workloads),
+            rights=self._grants.rights(workloads),
+        )
+
+    def _runtime_class(self, value: dict[str, object]) -> None:
+        found = decode(value, RuntimeClass).struct
+        if found.metadata and found.metadata.name and found.handler:
+            self._classes[found.metadata.name] = found
+
+    def _node(self, value: dict[str, object]) -> None:
+        name, labels = _identity(value)
+        if name:
+            self._nodes[name] = _node(name, labels, _mapping(value.get("status")))
+
+
+def _node(name: str, labels: dict[str, str], status: dict[str, object]) -> Node:
+    info = _mapping(status.get("nodeInfo"))
+    reported = status.get("runtimeHandlers")
+    handlers = [each for each in reported if isinstance(each, dict)] if isinstance(reported, list) else None
+    return Node(
+        name=name,
+        labels=labels,
+        handlers=None if handlers is None else tuple(_text(each.get("name")) for each in handlers),
+        user_namespace_handlers=tuple(
+            _text(each.get("name")) for each in handlers or () if _mapping(each.get("features")).get("userNamespaces")
+        ),
+        container_runtime=_text(info.get("containerRuntimeVersion")),
+        kernel=_text(info.get("kernelVersion")),
+        kubelet=_text(info.get("kubeletVersion")),
+    )
+
+
+def _identity(value: dict[str, object]) -> tuple[str, dict[str, str]]:
+    meta = _mapping(value.get("metadata"))
+    labels = _mapping(meta.get("labels"))
+    texts = {key: each for key, each in labels.items() if isinstance(key, str) and isinstance(each, str)}
+    return _text(meta.get("name")), texts
+
+
+def _mapping(value: object) -> dict[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
