@@ -5,7 +5,9 @@
 2. Managed runtimes exist only where their vendor offers them: they are candidates where such a class is there, or is
    permitted by name.
 3. `permitted` names classes or runtimes; None means all. The default handler's class is named "".
-4. A RuntimeClass's `overhead` is what its Pods pay, whatever the catalogue says of the runtime.
+4. The price is the boundary first, then what nodes must have beyond KVM, memory, CPU and start; what is not known of a
+   runtime costs most.
+5. A RuntimeClass's `overhead` is what its Pods pay, whatever the catalogue says of the runtime.
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ def candidates(
 
 
 def cost(runtime: Runtime | None, document: RuntimeClass | None) -> Cost:
-    """What a Pod of that class costs (rule 4)."""
+    """What a Pod of that class costs (rule 5)."""
     if runtime is None:
         return Cost()
     known = runtime.overhead.cost() if runtime.overhead else Cost()
@@ -93,10 +95,11 @@ def _is_permitted(candidate: Candidate, permitted: Sequence[str] | None) -> bool
     return permitted is None or candidate.name in permitted or candidate.runtime.id in permitted
 
 
-def _price(candidate: Candidate) -> tuple[bool, Boundary, float, float, float]:
-    price = candidate.cost
+def _price(candidate: Candidate) -> tuple[bool, Boundary, int, float, float, float]:
+    runtime, price = candidate.runtime, candidate.cost
+    special = len(set(runtime.requires) - {"kvm"}) + (not runtime.families)
     numbers = (_number(price.memory), _number(price.cpu), _number(price.start_seconds))
-    return (not candidate.offered, candidate.runtime.boundary, *numbers)
+    return (not candidate.offered, runtime.boundary, special, *numbers)
 
 
 def _number(value: float | None) -> float:

@@ -85,6 +85,7 @@ class Classes:
             each.metadata.name: each for each in surroundings.runtime_classes if each.metadata and each.metadata.name
         }
         self._known: dict[tuple[object, ...], Resolved] = {}
+        self._promises: dict[str, Resolved] = {}
 
     @property
     def documents(self) -> dict[str, RuntimeClass]:
@@ -103,8 +104,11 @@ class Classes:
 
     def promised(self, name: str) -> Resolved:
         """What a class of that name would be, were it installed."""
-        row = self._catalogue.runtimes.of_class(name)
-        return Resolved(name, None, "", row, State.DECLARED, True, (), (), (_reason("class-named", _named(name, row)),))
+        if name not in self._promises:
+            row = self._catalogue.runtimes.of_class(name)
+            reasons = (_reason("class-named", _named(name, row)),)
+            self._promises[name] = Resolved(name, None, "", row, State.DECLARED, True, (), (), reasons)
+        return self._promises[name]
 
     def _resolve(self, name: str, spec: PodSpec) -> Resolved:
         document = self._documents.get(name)

@@ -14,8 +14,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from casemate.catalogue.conditions import AnyOf, Is, When, shown
@@ -23,7 +21,7 @@ from casemate.catalogue.rows import Defence, Escape
 from casemate.catalogue.tables import Catalogue
 from casemate.catalogue.versions import is_fixed
 from casemate.decide.classes import Resolved, versions
-from casemate.decide.predicates import Answers, Condition, Questions
+from casemate.decide.predicates import Answers, Questions
 from casemate.model.assessment import EscapeRow, Escapes, Reason
 from casemate.model.boundary import Boundary
 
@@ -39,7 +37,6 @@ _LACKS: Final[dict[Defence, When]] = {
     "unprivileged": AnyOf(
         (Is("may-be-root"), Is("privilege-escalation"), Is("capabilities-kept"), Is("capability-added"))
     ),
-    "userns": Is("user-namespace-unsupported"),
 }
 _WORDS: Final[dict[Defence, str]] = {
     "default": "the runtime's defaults",
@@ -58,98 +55,107 @@ _STRENGTH: Final = (STOPPED, NOT_APPLICABLE, PARTLY, UNKNOWN, OPEN)
 Verdict: TypeAlias = tuple[str, str]
 """A word and why."""
 
+_NONE: Final = (UNKNOWN, "the boundary is not known")
 
-@dataclass(frozen=True, slots=True)
+
 class References:
-    """All reference escapes, compiled, with what says that a defence is not up."""
+    """All reference escapes, compiled among the other questions of a catalogue."""
 
-    rows: tuple[tuple[Escape, Condition], ...]
-    lacks: dict[Defence, Condition]
-    user_namespace: Condition
+    def __init__(self, catalogue: Catalogue, questions: Questions) -> None:
+        self._catalogue = catalogue
+        self._escapes = tuple(row for row in catalogue.escapes if row.when != Is("never"))
+        self._reaches = tuple(questions.condition(row.when) for row in self._escapes)
+        self._unreached = tuple((STOPPED, f"it needs {shown(row.when)}") for row in self._escapes)
+        self._lacks = {defence: questions.condition(when) for defence, when in _LACKS.items()}
+        self._user_namespace = questions.condition(Is("user-namespace"))
+        self._unmapped = questions.condition(Is("user-namespace-unsupported"))
+        self._against: dict[tuple[Defence, ...], tuple[Verdict, ...]] = {}
+        self._rows: dict[tuple[str, Verdict, Verdict], EscapeRow] = {}
+
+    def defences(self, resolved: Resolved, boundary: Boundary, answers: Answers) -> tuple[Defence, ...]:
+        """The defences that are up (rules 4 and 5)."""
+        if resolved.row is None or boundary is Boundary.UNKNOWN:
+            return ()
+        if resolved.row.boundary > Boundary.HARDENED:
+            return (resolved.row.defence,) if boundary > Boundary.SHARED else ("default",)
+        up: list[Defence] = ["default"]
+        up += [defence for defence, lacks in self._lacks.items() if not lacks(answers)]
+        if resolved.row.defence != "default":
+            up.append(resolved.row.defence)
+        if self._user_namespace(answers) and not self._unmapped(answers):
+            up.append("userns")
+        return tuple(up)
+
+    def verdicts(self, resolved: Resolved, up: tuple[Defence, ...], answers: Answers) -> list[Verdict]:
+        """What becomes of each reference escape, in the catalogue's order."""
+        fixed = resolved.nodes and [_fixed(row, resolved) for row in self._escapes]
+        verdicts: list[Verdict] = []
+        for index, verdict in enumerate(self._all_against(up)):
+            if verdict[0] != NOT_APPLICABLE:
+                if not self._reaches[index](answers):
+                    verdicts.append(self._unreached[index])
+                    continue
+                if fixed and fixed[index]:
+                    verdicts.append((STOPPED, fixed[index]))
+                    continue
+            verdicts.append(verdict)
+        return verdicts
+
+    def broken(self, resolved: Resolved, answers: Answers) -> tuple[Reason, ...]:
+        """The escapes that the runtime's version, where known, lacks a fix for and nothing else stops."""
+        row = resolved.row
+        if row is None or row.component is None or "known-bad-version" not in resolved.marks:
+            return ()
+        known = resolved.versions(row.component)
+        bad = {each.id for version in known for each in self._catalogue.known_bad(row.component, version)}
+        verdicts = self.verdicts(resolved, self.defences(resolved, row.boundary, answers), answers)
+        return tuple(
+            Reason(id=escape.id, text=f"a node's {row.component} has no fix for {escape.id}", path="runtimeClassName")
+            for escape, verdict in zip(self._escapes, verdicts, strict=True)
+            if escape.id in bad and verdict[0] not in (STOPPED, NOT_APPLICABLE)
+        )
+
+    def compare(self, now: list[Verdict], after: list[Verdict]) -> Escapes:
+        """The counts and the rows, now and after."""
+        rows = tuple(
+            self._row(escape.id, before, later)
+            for escape, before, later in zip(self._escapes, now, after, strict=True)
+            if before[0] != NOT_APPLICABLE or later[0] != NOT_APPLICABLE
+        )
+        return Escapes(
+            now=sum(row.now in _STOPPED for row in rows),
+            after=sum(row.after in _STOPPED for row in rows),
+            total=len(rows),
+            rows=rows,
+        )
+
+    def _row(self, escape: str, before: Verdict, later: Verdict) -> EscapeRow:
+        key = (escape, before, later)
+        if key not in self._rows:
+            because = later[1] if later[0] in _STOPPED else before[1]
+            self._rows[key] = EscapeRow(id=escape, now=before[0], after=later[0], because=because)
+        return self._rows[key]
+
+    def _all_against(self, up: tuple[Defence, ...]) -> tuple[Verdict, ...]:
+        if up not in self._against:
+            self._against[up] = tuple(_best(row, up) for row in self._escapes)
+        return self._against[up]
 
 
-def references(catalogue: Catalogue, questions: Questions) -> References:
-    """Compile the escapes among the other questions."""
-    return References(
-        tuple((row, questions.condition(row.when)) for row in catalogue.escapes if row.when != Is("never")),
-        {defence: questions.condition(when) for defence, when in _LACKS.items()},
-        questions.condition(Is("user-namespace")),
-    )
-
-
-def defences(resolved: Resolved, boundary: Boundary, answers: Answers, compiled: References) -> tuple[Defence, ...]:
-    """The defences that are up (rules 4 and 5)."""
-    if resolved.row is None or boundary is Boundary.UNKNOWN:
-        return ()
-    if resolved.row.boundary > Boundary.HARDENED:
-        return (resolved.row.defence,) if boundary > Boundary.SHARED else ("default",)
-    own = (each for each in compiled.lacks if each != "userns" and not compiled.lacks[each](answers))
-    mapped = compiled.user_namespace(answers) and not compiled.lacks["userns"](answers)
-    return ("default", *own, *(("userns",) if mapped else ()))
-
-
-def verdicts(
-    resolved: Resolved, up: tuple[Defence, ...], answers: Answers, compiled: References
-) -> Iterator[tuple[Escape, Verdict]]:
-    """What becomes of each reference escape."""
-    for row, reaches in compiled.rows:
-        yield row, _verdict(row, resolved, up, reached=bool(reaches(answers)))
-
-
-def _verdict(row: Escape, resolved: Resolved, up: tuple[Defence, ...], *, reached: bool) -> Verdict:
-    best = _best(row, up)
-    if best[0] == NOT_APPLICABLE:
-        return best
-    if not reached:
-        return STOPPED, f"it needs {shown(row.when)}"
-    if fixed := _fixed(row, resolved):
-        return STOPPED, fixed
-    return best
+_STOPPED: Final = frozenset({STOPPED, NOT_APPLICABLE})
 
 
 def _best(row: Escape, up: tuple[Defence, ...]) -> Verdict:
-    found: list[Verdict] = []
-    for defence in up:
-        answered = row.by(defence)
-        found.append((_VERDICTS[answered.answer], answered.because or _WORDS[defence]))
-    return min(found, key=lambda verdict: _STRENGTH.index(verdict[0]), default=(UNKNOWN, "the boundary is not known"))
+    """What the strongest of the defences makes of an escape."""
+    answers = ((defence, row.by(defence)) for defence in up)
+    found = [(_VERDICTS[answered.answer], answered.because or _WORDS[defence]) for defence, answered in answers]
+    return min(found, key=lambda verdict: _STRENGTH.index(verdict[0]), default=_NONE)
 
 
 def _fixed(row: Escape, resolved: Resolved) -> str:
     """Why every node is known to have the fix; empty when that is not known."""
-    for component, fixes in row.fixed.items():
-        known = [tuple(versions(node, component)) for node in resolved.nodes]
-        if known and all(told and all(is_fixed(version, fixes) for version in told) for told in known):
-            return f"every node has a fixed {component}"
+    fixes = row.fixed.get(row.component, ())
+    known = [tuple(versions(node, row.component)) for node in resolved.nodes] if fixes else []
+    if known and all(told and all(is_fixed(version, fixes) for version in told) for told in known):
+        return f"every node has a fixed {row.component}"
     return ""
-
-
-def broken(resolved: Resolved, answers: Answers, compiled: References, catalogue: Catalogue) -> tuple[Reason, ...]:
-    """The escapes that the runtime's version, where known, lacks a fix for and nothing else stops."""
-    row = resolved.row
-    if row is None or row.component is None or "known-bad-version" not in resolved.marks:
-        return ()
-    bad = {
-        each.id for version in resolved.versions(row.component) for each in catalogue.known_bad(row.component, version)
-    }
-    up = defences(resolved, row.boundary, answers, compiled)
-    return tuple(
-        Reason(id=escape.id, text=f"a node's {row.component} has no fix for {escape.id}", path="runtimeClassName")
-        for escape, verdict in verdicts(resolved, up, answers, compiled)
-        if escape.id in bad and verdict[0] != STOPPED
-    )
-
-
-def compare(now: Iterator[tuple[Escape, Verdict]], after: Iterator[tuple[Escape, Verdict]]) -> Escapes:
-    """The count and the rows, now and after."""
-    rows = tuple(
-        EscapeRow(id=row.id, now=before[0], after=later[0], because=later[1] if later[0] == STOPPED else before[1])
-        for (row, before), (_, later) in zip(now, after, strict=True)
-        if (before[0], later[0]) != (NOT_APPLICABLE, NOT_APPLICABLE)
-    )
-    return Escapes(
-        now=sum(row.now in (STOPPED, NOT_APPLICABLE) for row in rows),
-        after=sum(row.after in (STOPPED, NOT_APPLICABLE) for row in rows),
-        total=len(rows),
-        rows=rows,
-    )

@@ -38,9 +38,9 @@ def features(answers: Answers, compiled: Fits) -> tuple[tuple[Fit, Places], ...]
 
 
 def families(runtime: Runtime, *, user_namespace: bool) -> tuple[Family, ...]:
-    """Where a runtime stands in the table (rule 3). A runtime of no family is a shared kernel's."""
-    own = runtime.families or ("runc",)
-    return ("userns", *own) if user_namespace and own[0] == "runc" else own
+    """Where a runtime stands in the table (rule 3)."""
+    own = runtime.families
+    return ("userns", *own) if user_namespace and own[:1] == ("runc",) else own
 
 
 def blockers(

@@ -7,6 +7,7 @@
    Pod Security Standards, Restricted).
 3. A user namespace counts where nodes are not known (declared), or where every node that says its handlers counts the
    Pod's among those with user namespaces. Older container runtimes ignore `hostUsers: false` without a word (KEP-127).
+   A runtime that always makes one (Sysbox) needs no word of the Pod.
 4. A door in the wall is no wall: writable directories that decide what the node runs, and sockets of its runtimes, make
    any boundary `shared`.
 5. Shims that run native programs as plain containers (containerd/runwasi, container/executor.rs) draw no boundary
@@ -22,6 +23,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from casemate.catalogue.conditions import AnyOf, Is, Not, When
+from casemate.catalogue.rows import Runtime
 from casemate.decide.classes import Resolved
 from casemate.decide.predicates import Answers, Condition, Questions
 from casemate.model.assessment import Has, Reason
@@ -91,6 +93,9 @@ DOORS: Final = AnyOf((Is("host-path-writable", _DOORS), Is("host-path", _SOCKETS
 """What opens every boundary."""
 
 
+_MAPPED: Final = frozenset({"user-namespace", "user-namespace-supported"})
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """The rules above, compiled."""
@@ -139,16 +144,16 @@ def _bounded(resolved: Resolved, answers: Answers, compiled: Rules) -> tuple[Bou
     if boundary > Boundary.SHARED and compiled.native(answers):
         text = "the class is for Wasm and runs native programs as plain containers"
         return Boundary.SHARED, (Reason(id="class-runs-native", text=text, path="runtimeClassName"),)
-    if boundary is Boundary.SHARED:
-        return _hardened(answers, compiled)
+    if boundary <= Boundary.HARDENED:
+        return _hardened(resolved.row, answers, compiled)
     return boundary, ()
 
 
-def _hardened(answers: Answers, compiled: Rules) -> tuple[Boundary, tuple[Reason, ...]]:
+def _hardened(row: Runtime, answers: Answers, compiled: Rules) -> tuple[Boundary, tuple[Reason, ...]]:
     lacking = tuple(
         Reason(id=part.id, text=part.text, path=places[0])
         for part, condition in compiled.parts
-        if (places := condition(answers))
+        if (places := condition(answers)) and not (row.defence == "userns" and part.id in _MAPPED)
     )
     if lacking:
         return Boundary.SHARED, lacking

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from casemate.catalogue.rows import Runtime
 from casemate.decide.classes import Resolved
@@ -24,9 +24,11 @@ from casemate.decide.fit import fails
 from casemate.decide.has import PARTS
 from casemate.decide.predicates import Answers
 from casemate.model.assessment import Blocker, Cost, Has, Need, Outcome, Reason, Recommendation
+from casemate.model.boundary import Boundary
 
 _REMEDIES: Final = {part.id: part.remedy for part in PARTS if part.remedy}
 _FIRST: Final = frozenset({"host-door", "reconfigured"})
+_MOST: Final = max(Boundary)
 _NAMED: Final = 3
 
 
@@ -66,23 +68,37 @@ class Choice:
     rejected: tuple[Case, ...] = ()
 
 
-def choose(now: Case, need: Need, hardened: Case | None, options: Iterable[Case]) -> Choice:
-    """The recommendation for a workload that is in case `now`. `options` come cheapest first."""
+class Options(Protocol):
+    """Ways to run the workload otherwise, decided when they are asked for."""
+
+    def hardened(self) -> Case | None:
+        """Hardened, where it runs; None where that is not permitted or its kernel is not shared."""
+
+    def within(self, least: Boundary, most: Boundary) -> Iterable[Case]:
+        """Under the other runtimes of these boundaries that may be recommended, cheapest first."""
+
+
+def choose(now: Case, need: Need, options: Options) -> Choice:
+    """The recommendation for a workload that is in case `now`."""
     wanted = need.boundary
     if now.has.boundary >= wanted:
-        return Choice(now, True, f"Leave the runtime as it is: it needs {wanted} and has {now.has.boundary}.")
-    if hardened and hardened.works and hardened.has.boundary >= wanted:
+        return Choice(now, True, _leave(now, wanted))
+    if wanted is Boundary.HARDENED and (hardened := options.hardened()) and _closes(hardened, wanted):
         return Choice(hardened, True, _harden(now), _gap(now, need))
-    cases = tuple(options)
-    strong = [case for case in cases if case.runtime and case.runtime.boundary >= wanted]
-    fit = next((case for case in strong if case.works and case.has.boundary >= wanted), None)
     first = next((reason for reason in now.has.reasons if reason.id in _FIRST), None)
     if first or not _is_known(now):
-        return _first(now, need, first, next((case for case in strong if case.works), None))
-    if fit:
-        rejected = tuple(case for case in strong[: strong.index(fit)] if not case.works)
-        return Choice(fit, True, _set(fit, now, need), (*_gap(now, need), *_refused(rejected)), rejected)
-    return _nearest(now, need, [*([hardened] if hardened else []), *cases], strong)
+        return _first(now, need, first, next((case for case in options.within(wanted, _MOST) if case.works), None))
+    passed: list[Case] = []
+    for case in options.within(wanted, _MOST):
+        if _closes(case, wanted):
+            broken = tuple(each for each in passed if not each.works)
+            return Choice(case, True, _set(case, now, need), (*_gap(now, need), *_refused(broken)), broken)
+        passed.append(case)
+    return _nearest(now, need, options, passed)
+
+
+def _closes(case: Case, wanted: Boundary) -> bool:
+    return case.works and case.has.boundary >= wanted
 
 
 def recommendation(choice: Choice, now: Case, fixed: tuple[str, ...], cost: Cost) -> Recommendation:
@@ -102,6 +118,13 @@ def recommendation(choice: Choice, now: Case, fixed: tuple[str, ...], cost: Cost
     )
 
 
+def _leave(now: Case, wanted: Boundary) -> str:
+    broken = next((each for each in now.blockers if each.outcome is Outcome.FAILS), None)
+    if broken:
+        return f"Leave the class as it is, and look at what fails under {_title(now)} ({broken.text})."
+    return f"Leave the runtime as it is: it needs {wanted} and has {now.has.boundary}."
+
+
 def _is_known(now: Case) -> bool:
     """Whether it is known what the workload's class is, or that there is no such class."""
     return now.runtime is not None or "class-missing" in now.resolved.marks
@@ -109,27 +132,28 @@ def _is_known(now: Case) -> bool:
 
 def _first(now: Case, need: Need, obstacle: Reason | None, then: Case | None) -> Choice:
     """What has to be found out or closed before any runtime helps (rule 6)."""
-    follow = f", then set runtimeClassName: {then.resolved.name}" if then else ""
+    name = now.resolved.name
+    setting = f"set runtimeClassName: {then.resolved.name}" if then and then.resolved.name != name else ""
     if obstacle is None:
-        name = now.resolved.name
-        instead = f", or set runtimeClassName: {then.resolved.name}" if then else ""
+        instead = f", or {setting}" if setting else ""
         text = f"Find out what RuntimeClass {name} is and describe it in a file for --catalogue{instead}."
         return Choice(now, False, text, _gap(now, need))
-    if obstacle.id == "reconfigured":
-        follow = follow if then and then.resolved.name != now.resolved.name else ""
-        return Choice(now, False, f"Remove the annotations that reconfigure the sandbox{follow}.", (obstacle,))
-    if then and then.resolved.name == now.resolved.name:
-        follow = ""
-    text = f"Remove the mount of the node's files ({obstacle.path}), which opens every boundary{follow}."
+    if need.boundary <= Boundary.HARDENED and obstacle.id == "host-door":
+        setting = "harden it"
+    opened = {
+        "host-door": f"the mount of the node's files ({obstacle.path}), which opens every boundary",
+        "reconfigured": "the annotations that reconfigure the sandbox",
+    }
+    text = f"Remove {opened[obstacle.id]}{f', then {setting}' if setting else ''}."
     return Choice(now, False, text, (obstacle, *_gap(now, need)))
 
 
-def _nearest(now: Case, need: Need, cases: Iterable[Case], strong: list[Case]) -> Choice:
+def _nearest(now: Case, need: Need, options: Options, strong: list[Case]) -> Choice:
     """What comes closest when nothing reaches need (rule 5)."""
-    rejected = tuple(case for case in strong if not case.works)
-    usable = [case for case in cases if case.works and now.has.boundary < case.has.boundary]
+    hardened = options.hardened()
+    weaker = options.within(Boundary.SANDBOX, Boundary(need.boundary - 1))
+    usable = [case for case in (hardened, *weaker) if case and _closes(case, Boundary(now.has.boundary + 1))]
     best = max(usable, key=lambda case: case.has.boundary, default=now)
-    why = _why_not(need, rejected, strong)
     nodes = "keep it on nodes of its own" if now.resolved.starts else "give it nodes that can start it"
     if best is now:
         what = nodes
@@ -137,7 +161,9 @@ def _nearest(now: Case, need: Need, cases: Iterable[Case], strong: list[Case]) -
         what = f"{_list(_remedies(now))}, and {nodes}"
     else:
         what = f"set runtimeClassName: {best.resolved.name}, and {nodes}"
-    return Choice(best, False, f"{why}: {what}.", (*_gap(now, need), *_refused(rejected)), rejected[:1])
+    broken = tuple(case for case in strong if not case.works)
+    reasons = (*_gap(now, need), *_refused(broken))
+    return Choice(best, False, f"{_why_not(need, broken, strong)}: {what}.", reasons, broken[:1])
 
 
 def _why_not(need: Need, rejected: tuple[Case, ...], strong: list[Case]) -> str:
