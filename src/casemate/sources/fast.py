@@ -31,16 +31,14 @@ _SEPARATOR = re.compile(r"\n---(?=[ \t\n]|\Z)")
 _BLANK = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*")
 _FOREIGN = re.compile("[\r\x85\u2028\u2029]")
 _DIRECTIVE = re.compile(r"\n(?:%|\.\.\.)")
-_TRAPS = re.compile(
-    r"0(?<=[\s\[{,:]0)[0-9_]"  # An octal number.
-    r"|<<[\"']?\s*:"
-    r"|!!"
-    r"|\.(?:[iI][nN][fF]|[nN][aA][nN])"
-    r"|[0-9][eE]\+?[0-9]{3}"
-    r"|[-?][ \t]+[-?][ \t]+[-?][ \t]"  # Nested without indentation.
-)
+_MERGE = re.compile(r"<<[\"']?\s*:")
+_OCTAL = re.compile(r"0(?<=[\s\[{,:]0)[0-9_]")
+_ENDLESS = re.compile(r"\.(?:[iI][nN][fF]|[nN][aA][nN])")
+_HUGE = re.compile(r"[0-9][eE]\+?[0-9]{3}")
+_NESTED = re.compile(r"[-?][ \t]+[-?][ \t]+[-?][ \t]")
 _ITEMS = re.compile(r"^items:[^\n]*\n(?:[ \t]*(?:#[^\n]*)?\n)*( *)- ", re.MULTILINE)
 _DEEP = " " * 200
+_SHORT = 4000  # Characters: too few for more levels than the fast parser's stack holds.
 _ANCHOR = re.compile(r"&(?<=[\s\[{,:]&)([^\s,\[\]{}]+)")
 
 
@@ -151,7 +149,12 @@ def _document(text: str, file: str, line: int) -> Iterator[Written | Problem]:
 
 
 def _is_trap(text: str) -> bool:
-    if _TRAPS.search(text) or _DEEP in text:
+    """Whether the fast parser might read it as something else than kubectl does, or not survive it."""
+    if "!!" in text or ("<<" in text and _MERGE.search(text)):
+        return True
+    if _OCTAL.search(text) or _ENDLESS.search(text) or _HUGE.search(text):
+        return True
+    if len(text) > _SHORT and (_DEEP in text or _NESTED.search(text)):
         return True
     if "&" not in text or "*" not in text:
         return False

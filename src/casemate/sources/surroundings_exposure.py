@@ -85,6 +85,8 @@ class Paths:
 
     def exposure(self, workloads: Sequence[Workload]) -> dict[str, Exposure]:
         """How each of these workloads is reached, by title. Those that nothing reaches or guards are left out."""
+        if not self._services and not self._policies:
+            return {}
         labelled = _Labelled(workloads)
         via: dict[str, list[str]] = defaultdict(list)
         internet: set[str] = set()
