@@ -25,6 +25,8 @@ app.command("casemate.cli.ps:ps", name="ps", help="List Pods: class, handler, bo
 app.command("casemate.cli.logs:logs", name="logs", help="Show a container's output.")
 app.command("casemate.cli.exec:exec_", name="exec", help="Run a command in a container.")
 app.command("casemate.cli.down:down", name="down", help="Stop a run and remove all that it made.")
+app.command("casemate.cli.assess:assess", name="assess", help="Say what isolation workloads need, have, and lack.")
+app.command("casemate.cli.explain:explain", name="explain", help="Open a workload, rule, CVE or class to its reasons.")
 app.command("casemate.cli.engine:app", name="engine", help="Install, start, stop and inspect the engine.")
 
 

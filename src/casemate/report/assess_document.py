@@ -103,7 +103,8 @@ class Entry:
 class Assessment:
     """Everything that a report may show.
 
-    `missed` says what was not looked at, `fixed` counts what the baseline had and is gone (None: no baseline),
+    `missed` says what could not be looked at, so that the assessment is incomplete; `skipped` what was read and is
+    nothing to assess, with the reason. `fixed` counts what the baseline had and is gone (None: no baseline),
     `inputs` are the arguments that named what to assess.
     """
 
@@ -113,6 +114,7 @@ class Assessment:
     escapes: Mapping[str, EscapeText] = field(default_factory=dict)
     exceptions: tuple[AuditedException, ...] = ()
     missed: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
     fixed: int | None = None
     inputs: tuple[str, ...] = ()
     version: str = ""

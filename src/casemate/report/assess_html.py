@@ -84,6 +84,10 @@ def _header(assessment: Assessment) -> Iterator[str]:
 def _notices(assessment: Assessment) -> Iterator[str]:
     for each in assessment.missed:
         yield f'<div class="notice"><p><strong>Not looked at:</strong> {markup(each)}</p></div>'
+    if assessment.skipped:
+        items = "".join(f"<li>{markup(each)}</li>" for each in assessment.skipped)
+        summary = f"<summary>Skipped: {len(assessment.skipped)}</summary>"
+        yield f'<details class="rule">{summary}<div class="body"><ul>{items}</ul></div></details>'
 
 
 def _cells(assessment: Assessment) -> _Cells:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from casemate.model.assessment import Blocker, Cost, Has, Reason
+from casemate.model.assessment import Blocker, Reason
 from casemate.report.assess_document import SHAPES, STOPPED, Assessment, Entry, Judged
 from casemate.report.assess_text import markup, place, title
-
-_MIB = 1024 * 1024
+from casemate.report.assess_words import cost, route
 
 
 def workload(entry: Entry, anchor: str, assessment: Assessment, *, is_open: bool) -> Iterator[str]:
@@ -41,22 +40,6 @@ def grid(
         cells = "".join(f"<td{kind.get(column, '')}>{text}</td>" for column, text in enumerate(row))
         yield f"<tr>{cells}</tr>"
     yield f"</tbody>{foot}</table></div>"
-
-
-def cost(cost: Cost) -> str:
-    """What a runtime costs per Pod, in words; empty when nothing is known."""
-    parts = [
-        f"{cost.memory / _MIB:.0f} MiB" if cost.memory is not None else "",
-        f"{cost.cpu} m CPU" if cost.cpu is not None else "",
-        f"{cost.start_seconds:g} s to start" if cost.start_seconds is not None else "",
-    ]
-    said = ", ".join(part for part in parts if part)
-    return f"{said} ({cost.source})" if said and cost.source else said
-
-
-def route(has: Has) -> str:
-    """Class → handler → runtime, and how sure that is."""
-    return f"{has.class_name or '(default class)'} → {has.handler or '?'} → {has.runtime or 'unknown'}, {has.state}"
 
 
 def _weak(entry: Entry) -> str:

@@ -32,6 +32,7 @@ def assessment_json(assessment: Assessment) -> str:
             "items": [item_of(entry) for entry in assessment.entries],
             "exceptions": [_exception(each) for each in assessment.exceptions],
             "notLookedAt": [readable(each) for each in assessment.missed],
+            "skipped": [readable(each) for each in assessment.skipped],
         }
     )
 

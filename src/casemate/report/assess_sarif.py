@@ -58,9 +58,9 @@ def _rule(rule: RuleText) -> Document:
 
 
 def _invocation(assessment: Assessment) -> Document:
-    notifications = [
-        {"level": "error", "message": {"text": f"Not looked at: {visible(each)}"}} for each in assessment.missed
-    ]
+    told = [("error", f"Not looked at: {each}") for each in assessment.missed]
+    told += [("note", f"Skipped: {each}") for each in assessment.skipped]
+    notifications = [{"level": level, "message": {"text": visible(text)}} for level, text in told]
     found: Document = {"executionSuccessful": not assessment.missed}
     return found | ({"toolExecutionNotifications": notifications} if notifications else {})
 

@@ -156,6 +156,10 @@ def _baseline(assessment: Assessment) -> str:
 def _missed(assessment: Assessment, width: int) -> Iterator[str]:
     for each in assessment.missed:
         yield from textwrap.wrap(f"Not looked at: {visible(each)}", max(width, 40), break_on_hyphens=False)
+    for each in assessment.skipped[:_LISTED]:
+        yield from textwrap.wrap(f"Skipped: {visible(each)}", max(width, 40), break_on_hyphens=False)
+    if len(assessment.skipped) > _LISTED:
+        yield f"Skipped: {len(assessment.skipped) - _LISTED} more (-o json lists them)"
 
 
 def _many(count: int, word: str, plural: str = "s") -> str:

@@ -1,0 +1,112 @@
+"""`casemate assess`."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from casemate import __version__
+from casemate.catalogue import tables
+from casemate.catalogue.tables import Catalogue
+from casemate.cli import decided
+from casemate.cli.decided import Found
+from casemate.report.assess_document import Assessment, EscapeText, FailOn, RuleText, judge
+from casemate.report.assess_flat import assessment_csv, assessment_markdown
+from casemate.report.assess_html import assessment_html
+from casemate.report.assess_json import assessment_json
+from casemate.report.assess_junit import junit
+from casemate.report.assess_policyreport import policy_reports
+from casemate.report.assess_sarif import sarif
+from casemate.report.assess_table import table, wide
+
+Format = Literal["table", "wide", "json", "sarif", "junit", "html", "markdown", "csv", "policyreport"]
+_RENDERERS: dict[Format, Callable[[Assessment], str]] = {
+    "wide": wide,
+    "json": assessment_json,
+    "sarif": sarif,
+    "junit": junit,
+    "html": assessment_html,
+    "markdown": assessment_markdown,
+    "csv": assessment_csv,
+    "policyreport": policy_reports,
+}
+# These name lines of fields; finding them means to read the files again.
+_WITH_LINES = ("json", "sarif", "html")
+_INCOMPLETE = 4
+
+
+def assess(
+    *path: str,
+    output: Annotated[Format, Parameter(name=["--output", "-o"])] = "table",
+    fail_on: Literal["gap", "finding", "never"] = "gap",
+    permitted: Annotated[list[str], Parameter(negative=())] = [],  # noqa: B006 - cyclopts copies it
+    catalogue: Annotated[list[Path], Parameter(negative=())] = [],  # noqa: B006
+) -> int:
+    """Say how much isolation each workload needs, what it has, which runtime closes the gap, and what would break.
+
+    Reads nothing but the inputs, and changes nothing. Ends with 1 when a workload fails, with 4 when none does but
+    something could not be looked at.
+
+    Parameters
+    ----------
+    path
+        Manifests, folders of manifests, or - for standard input; the current folder when there is none.
+    output
+        table, wide, json, sarif, junit, html, markdown, csv or policyreport.
+    fail_on
+        gap: a workload has less than it needs. finding: or a weakness matters. never: always end with 0 (or 4).
+    permitted
+        A class or runtime that may be recommended; repeatable. All when there is none.
+    catalogue
+        A file of your own rows for the catalogue; repeatable.
+    """
+    known = tables.load(catalogue)
+    inputs = path or (".",)
+    found = decided.assess(inputs, known, permitted or None)
+    assessment = _assessment(found, known, FailOn(fail_on), inputs, output)
+    print(_rendered(assessment, output))
+    return _exit_code(assessment)
+
+
+def _assessment(
+    found: Found,
+    catalogue: Catalogue,
+    fail_on: FailOn,
+    inputs: Sequence[str],
+    output: Format,
+) -> Assessment:
+    items = found.located(found.items) if output in _WITH_LINES else found.items
+    return Assessment(
+        entries=judge(items, fail_on),
+        fail_on=fail_on,
+        rules={row.id: RuleText(row.id, row.title, row.why, row.fix) for row in catalogue.rules},
+        escapes={row.id: EscapeText(row.id, row.title, row.source) for row in catalogue.escapes},
+        missed=found.missed,
+        skipped=found.skipped,
+        inputs=tuple(inputs),
+        version=__version__,
+    )
+
+
+def _rendered(assessment: Assessment, output: Format) -> str:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A character that the terminal's encoding lacks is shown by its number, and ends nothing.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    if output != "table":
+        return _RENDERERS[output](assessment)
+    terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal else 80
+    return table(assessment, width, colour=terminal and not os.environ.get("NO_COLOR"))
+
+
+def _exit_code(assessment: Assessment) -> int:
+    if assessment.failed:
+        return 1
+    return _INCOMPLETE if assessment.missed else 0
