@@ -73,12 +73,14 @@ def read(name: str, *, named: bool) -> Content | Problem:
     try:
         descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as stream:
-            mode = os.fstat(descriptor).st_mode
+            status = os.fstat(descriptor)
+            mode = status.st_mode
             pipe = stat.S_ISFIFO(mode) and name.startswith(_PIPES)
             if not stat.S_ISREG(mode) and not pipe:
                 return Problem(name, "is no regular file", "name a file, a folder, or - for standard input")
             os.set_blocking(descriptor, True)
-            return Content(name, stream.read(MAX_FILE + 1), named=named, kept=pipe)
+            most = MAX_FILE if pipe else min(status.st_size, MAX_FILE)  # Memory is set aside before it is read.
+            return Content(name, stream.read(most + 1), named=named, kept=pipe)
     except FileNotFoundError:
         return Problem(name, "no such file or folder", "check the path")
     except (OSError, ValueError) as error:

@@ -32,7 +32,7 @@ _INTERNAL: Final = frozenset(
         ("service.beta.kubernetes.io/alibaba-cloud-loadbalancer-address-type", "intranet"),
     )
 )
-_ROUTES: Final = {
+ROUTES: Final = {
     "gateway.networking.k8s.io": frozenset(("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute")),
     "networking.k8s.io": frozenset(("Ingress",)),
     "extensions": frozenset(("Ingress",)),
@@ -76,7 +76,7 @@ class Paths:
         elif (group, kind) == ("networking.k8s.io", "NetworkPolicy"):
             selector = decode(spec.get("podSelector") or {}, LabelSelector).struct
             self._policies[namespace, name] = _Policy(namespace, selector)
-        elif kind in _ROUTES.get(group, ()):
+        elif kind in ROUTES.get(group, ()):
             for target in set(_targets(spec, namespace)):
                 self._routes[target].append(f"{kind} {namespace}/{name}")
         else:

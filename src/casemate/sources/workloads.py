@@ -154,12 +154,12 @@ def workloads(written: Written) -> Iterator[Workload | Problem]:
         return
     for template, decoded in found:
         for path, what in decoded.wrong:
-            yield Problem(_where(written, (*template.path, *path)), what, "the API server refuses this object")
+            yield Problem(_where(written, value, (*template.path, *path)), what, "the API server refuses this object")
         if any(each.image for each in (*decoded.struct.containers, *decoded.struct.initContainers)):
             yield _workload(value, template, decoded.struct, decoded.unknown, written)
         else:
             what = f"{value.get('kind')}: no container has an image, as in a patch for another object"
-            yield Problem(_where(written, ()), what, "render it first: kustomize build … | casemate assess -")
+            yield Problem(_where(written, value, ()), what, "render it first: kustomize build … | casemate assess -")
 
 
 def _reread(written: Written) -> Iterator[Workload | Problem]:
@@ -170,8 +170,10 @@ def _reread(written: Written) -> Iterator[Workload | Problem]:
             yield from workloads(each)
 
 
-def _where(written: Written, path: tuple[str | int, ...]) -> str:
-    place = f"{written.file}:{written.line}:1" if written.file else ""
+def _where(written: Written, value: dict[str, object], path: tuple[str | int, ...]) -> str:
+    own = metadata(value.get("metadata"))
+    name = f"{value.get('kind')} {own.namespace or ''}/{own.name or ''}"
+    place = f"{written.file}:{written.line}:1" if written.file else name
     return ": ".join(each for each in (place, shown(path)) if each)
 
 

@@ -1,0 +1,183 @@
+"""Read lists from a Kubernetes API page by page, within a time limit.
+
+1. A list is read in pages of 500, each decoded only as far as its items' bytes: memory holds one page.
+2. A server that is busy (429) or failing (5xx) is asked again, twice, after the time that it names.
+3. A continue token that ran out (410) is replaced by the one that the server offers for the rest, which may then be
+   newer than what was read before. What it cannot offer is missing, and said to be.
+4. One time limit holds for all requests together.
+"""
+
+from __future__ import annotations
+
+import ssl
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, Self
+from urllib.parse import urlencode
+
+import httpx
+import msgspec
+
+from casemate.errors import IncompleteError, InputError
+from casemate.sources.cluster_access import Access
+from casemate.sources.problems import printable
+
+PAGE: Final = 500
+_TRIES: Final = 3
+_LONGEST_WAIT: Final = 10.0
+_LONGEST_REQUEST: Final = 60.0
+
+
+class _ListMeta(msgspec.Struct):
+    more: str = msgspec.field(default="", name="continue")
+
+
+class _Page(msgspec.Struct):
+    items: list[msgspec.Raw] | None = None
+    metadata: _ListMeta = msgspec.field(default_factory=_ListMeta)
+
+
+class _Status(msgspec.Struct):
+    message: str = ""
+    metadata: _ListMeta = msgspec.field(default_factory=_ListMeta)
+
+
+class UnreadError(Exception):
+    """A list could not be read to its end. `missing` tells that the server does not know such objects at all."""
+
+    def __init__(self, reason: str, *, missing: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.missing = missing
+
+
+class Client:
+    """A connection to one API server, to be closed."""
+
+    def __init__(self, access: Access, seconds: float) -> None:
+        self._limit = seconds
+        self._ends = time.monotonic() + seconds
+        headers = [("Accept", "application/json"), ("User-Agent", "casemate"), *access.headers.items()]
+        headers += [("Impersonate-Group", each) for each in access.groups]
+        self._extensions = {"sni_hostname": access.server_name} if access.server_name else {}
+        self._server = access.server
+        try:
+            self._http = httpx.Client(
+                base_url=access.server,
+                headers=headers,
+                auth=access.password,
+                verify=_context(access),
+                proxy=access.proxy or None,
+                trust_env=not access.proxy,
+            )
+        except (httpx.InvalidURL, ValueError) as error:
+            raise InputError(f"cannot use the cluster's address: {error}", where=access.server) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def check(self) -> None:
+        """Raise `IncompleteError` when the server is out of reach, `InputError` when it does not know us."""
+        try:
+            self._get("/version")
+        except UnreadError as error:
+            fix = "check the server's address, and that it runs"
+            raise IncompleteError(f"cannot reach the cluster: {error.reason}", where=self._server, fix=fix) from None
+
+    def pages(self, path: str, selector: str = "") -> Iterator[list[msgspec.Raw]]:
+        """The items of a list, page by page, each as JSON. Raises `UnreadError` where it ends too early."""
+        query = {"limit": str(PAGE)} | ({"fieldSelector": selector} if selector else {})
+        more = ""
+        while True:
+            answer = self._get(f"{path}?{urlencode(query | ({'continue': more} if more else {}))}")
+            page = _decoded(answer)
+            yield page.items or []
+            more = page.metadata.more
+            if not more:
+                return
+
+    def _get(self, path: str) -> bytes:
+        for left in reversed(range(_TRIES)):
+            answer = self._ask(path, last=not left)
+            if answer is None:
+                continue
+            if answer.status_code == httpx.codes.GONE and (rest := _status(answer).metadata.more):
+                return msgspec.json.encode({"items": [], "metadata": {"continue": rest}})
+            if answer.is_success:
+                return answer.content
+            if not left or not _is_passing(answer.status_code):
+                break
+            self._wait(answer.headers.get("Retry-After", ""))
+        assert answer is not None  # The last try raises rather than giving nothing.
+        raise self._refused(answer)
+
+    def _ask(self, path: str, *, last: bool) -> httpx.Response | None:
+        """The answer to one request, or None when the connection broke and there is another try."""
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise UnreadError(f"the time limit of {self._limit:g} s passed")
+        try:
+            timeout = min(left, _LONGEST_REQUEST)
+            return self._http.get(path, timeout=timeout, extensions=self._extensions)
+        except httpx.TimeoutException:
+            raise UnreadError(f"no answer within {timeout:.0f} s") from None
+        except httpx.HTTPError as error:
+            if last or isinstance(error, httpx.ConnectError):
+                raise UnreadError(printable(str(error)) or type(error).__name__) from None
+            return None
+
+    def _wait(self, asked: str) -> None:
+        seconds = float(asked) if asked.isdecimal() else 1.0
+        time.sleep(max(0.0, min(seconds, _LONGEST_WAIT, self._ends - time.monotonic())))
+
+    def _refused(self, answer: httpx.Response) -> Exception:
+        message = printable(_status(answer).message) or f"the server answered {answer.status_code}"
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            return InputError(f"the cluster refuses the credentials: {message}", where=self._server, fix="log in again")
+        return UnreadError(message, missing=answer.status_code == httpx.codes.NOT_FOUND)
+
+
+def _is_passing(status: int) -> bool:
+    return status == httpx.codes.TOO_MANY_REQUESTS or status >= httpx.codes.INTERNAL_SERVER_ERROR
+
+
+def _decoded(answer: bytes) -> _Page:
+    try:
+        return msgspec.json.decode(answer, type=_Page)
+    except msgspec.DecodeError:
+        raise UnreadError("the server's answer is no list of objects") from None
+
+
+def _status(answer: httpx.Response) -> _Status:
+    try:
+        return msgspec.json.decode(answer.content, type=_Status)
+    except msgspec.DecodeError:
+        return _Status()
+
+
+def _context(access: Access) -> ssl.SSLContext:
+    try:
+        authority = access.authority.decode() if access.authority else None
+        context = ssl.create_default_context(cadata=authority)
+        if access.insecure:  # The kubeconfig's owner asked for it: insecure-skip-tls-verify.
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if access.certificate:
+            _load(context, access)
+    except (ssl.SSLError, ValueError, OSError) as error:
+        raise InputError(f"a certificate of the kubeconfig is unusable: {error}", fix="write it again") from None
+    return context
+
+
+def _load(context: ssl.SSLContext, access: Access) -> None:
+    """Give the context its certificate, which OpenSSL takes from a file only: one that nobody else can read."""
+    with tempfile.TemporaryDirectory(prefix="casemate-") as folder:
+        file = Path(folder, "certificate.pem")
+        file.touch(mode=0o600)
+        file.write_bytes(access.certificate + b"\n" + access.key)
+        context.load_cert_chain(file)
