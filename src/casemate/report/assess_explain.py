@@ -16,10 +16,11 @@ from rich.cells import cell_len
 
 from casemate.model.assessment import Assessed, EscapeRow, Need, Reason
 from casemate.model.boundary import Boundary
+from casemate.model.workload import Workload
 from casemate.report.assess_document import API_VERSION, STOPPED, Entry, Judged
 from casemate.report.assess_json import encoded, item_of
 from casemate.report.assess_text import place, title, visible
-from casemate.report.assess_words import cost, route
+from casemate.report.assess_words import alike, cost, route, within
 
 _NARROWEST = 24
 _Row = tuple[str, ...]
@@ -27,7 +28,7 @@ _Row = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Grid:
-    """A table: a heading, names of columns, rows."""
+    """A table: a heading, names of columns, rows. A line feed in a cell begins a new line there."""
 
     heading: str
     columns: _Row
@@ -106,26 +107,30 @@ def _facts(facts: Mapping[str, str], width: int) -> Iterator[str]:
 
 
 def _grid(grid: Grid, width: int) -> Iterator[str]:
-    rows = [tuple(visible(text) for text in row) for row in (grid.columns, *grid.rows)]
+    rows = [tuple(_lines(text) for text in row) for row in (grid.columns, *grid.rows)]
     widths = _widths(rows, width)
     for row in rows:
-        columns = [_wrapped_cell(text, wide) for text, wide in zip(row, widths, strict=True)]
+        columns = [_wrapped_cell(lines, wide) for lines, wide in zip(row, widths, strict=True)]
         for number in range(max(len(column) for column in columns)):
             parts = [column[number] if number < len(column) else "" for column in columns]
             yield "  ".join(_padded(text, wide) for text, wide in zip(parts, widths, strict=True)).rstrip()
 
 
-def _wrapped_cell(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, width, break_on_hyphens=False) or [""]
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(visible(line) for line in text.split("\n"))
+
+
+def _wrapped_cell(lines: Sequence[str], width: int) -> list[str]:
+    return [part for line in lines for part in textwrap.wrap(line, width, break_on_hyphens=False) or [""]]
 
 
 def _padded(text: str, width: int) -> str:
     return text + " " * (width - cell_len(text))
 
 
-def _widths(rows: Sequence[_Row], width: int) -> list[int]:
+def _widths(rows: Sequence[Sequence[Sequence[str]]], width: int) -> list[int]:
     """As wide as their texts; when that is too much, the widest give way first."""
-    widths = [max(cell_len(text) for text in column) for column in zip(*rows, strict=True)]
+    widths = [max(cell_len(line) for lines in column for line in lines) for column in zip(*rows, strict=True)]
     surplus = sum(widths) + 2 * (len(widths) - 1) - width
     while surplus > 0 and max(widths) > _NARROWEST:
         widest = max(range(len(widths)), key=widths.__getitem__)
@@ -174,13 +179,17 @@ def _recommended(item: Assessed) -> str:
 
 def _grids(entry: Entry) -> Iterator[Grid]:
     item = entry.item
-    yield Grid("Why it needs that", ("POINTS", "CRITERION", "REASON", "FIELD"), _summands(item.need))
-    yield _arguments("Why it has that", item.has.reasons)
-    yield _arguments("Why that recommendation", item.recommendation.reasons)
-    blockers = tuple((each.runtime, str(each.outcome), each.id, each.text, each.path) for each in item.blockers)
+    summands = _summands(item.need, item.workload)
+    yield Grid("Why it needs that", ("POINTS", "CRITERION", "REASON", "FIELD"), summands)
+    yield _arguments("Why it has that", item.has.reasons, item.workload)
+    yield _arguments("Why that recommendation", item.recommendation.reasons, item.workload)
+    blockers = tuple(
+        (each.runtime, str(each.outcome), each.id, each.text, within(each.path, item.workload))
+        for each in item.blockers
+    )
     yield Grid("What does not simply work", ("RUNTIME", "OUTCOME", "ROW", "WHAT", "FIELD"), blockers)
-    findings = tuple(_finding(each) for each in entry.findings)
-    yield Grid("Findings", ("RULE", "BEHIND IT", "WHAT", "WHERE", "WHAT TO DO"), findings)
+    findings = tuple(_finding(each, places) for each, places in alike(entry.findings, item.workload))
+    yield Grid("Findings", ("RULE", "BEHIND IT", "WHAT, WHERE, WHAT TO DO"), findings)
     rows = tuple((row.id, row.now, row.after, row.because) for row in sorted(item.escapes.rows, key=_telling))
     yield Grid("Reference escapes (never a probability)", ("ESCAPE", "NOW", "AFTER", "BECAUSE"), rows)
 
@@ -190,19 +199,23 @@ def _telling(row: EscapeRow) -> tuple[bool, bool]:
     return row.now == row.after, row.after == STOPPED
 
 
-def _summands(need: Need) -> tuple[_Row, ...]:
-    rows = [(f"{each.points:+d}" if each.points else "-", each.id, each.text, each.path) for each in need.reasons]
+def _summands(need: Need, workload: Workload) -> tuple[_Row, ...]:
+    rows = [
+        (f"{each.points:+d}" if each.points else "-", each.id, each.text, within(each.path, workload))
+        for each in need.reasons
+    ]
     return (*rows, (f"= {need.score}", "", "", "")) if rows else ()
 
 
-def _arguments(heading: str, reasons: Sequence[Reason]) -> Grid:
-    return Grid(heading, ("ROW", "REASON", "FIELD"), tuple((each.id, each.text, each.path) for each in reasons))
+def _arguments(heading: str, reasons: Sequence[Reason], workload: Workload) -> Grid:
+    rows = tuple((each.id, each.text, within(each.path, workload)) for each in reasons)
+    return Grid(heading, ("ROW", "REASON", "FIELD"), rows)
 
 
-def _finding(judged: Judged) -> _Row:
+def _finding(judged: Judged, places: _Row) -> _Row:
     finding, accepted = judged.finding, judged.suppression
     relevance = str(finding.relevance)
     if accepted:
         relevance += f", accepted by {accepted.owner} until {accepted.expires}"
-    where = f"line {finding.line}: {finding.path}" if finding.line else finding.path
-    return finding.rule, relevance, finding.message, where, finding.fix
+    lines = (finding.message, *(f"at {each}" for each in places), f"→ {finding.fix}" if finding.fix else "")
+    return finding.rule, relevance, "\n".join(visible(line) for line in lines if line)

@@ -6,9 +6,11 @@ import csv
 import io
 from collections.abc import Iterator
 
+from casemate.model.assessment import Reason
 from casemate.report.assess_document import SHAPES, Assessment, Entry, Standing
 from casemate.report.assess_table import headline
 from casemate.report.assess_text import cell, code, handle, markdown, place, title, unmentioned
+from casemate.report.assess_words import alike
 
 _COLUMNS = (
     "standing", "kind", "namespace", "name", "file", "line", "uid", "need", "score", "forced", "has", "class",
@@ -58,7 +60,7 @@ def assessment_markdown(assessment: Assessment) -> str:
     lines += [f"- Not looked at: {markdown(each)}" for each in assessment.missed]
     for each in assessment.stale():
         lines.append(f"- Exception {each.status}: {markdown(each.where or each.scope)}, owner {markdown(each.owner)}")
-    details = [line for entry in shown[:_LISTED] for line in _details(entry, assessment)]
+    details = [line for entry in shown[:_LISTED] for line in _details(entry)]
     return "\n".join([*lines, *details]).rstrip()
 
 
@@ -71,13 +73,17 @@ def _line(entry: Entry) -> str:
     return f"| {state} | {name} | {item.need.boundary} | {item.has.boundary} | {advice} |"
 
 
-def _details(entry: Entry, assessment: Assessment) -> Iterator[str]:
+def _details(entry: Entry) -> Iterator[str]:
     item = entry.item
     yield f"\n<details><summary>Why: {unmentioned(handle(item.workload))}</summary>\n"
     for reason in item.need.reasons:
-        yield f"- {reason.points:+d} {markdown(reason.text)} ({code(reason.id)})"
-    for each in entry.findings:
-        if each.matters and not each.finding.gap:
-            rule = assessment.rule(each.finding.rule)
-            yield f"- {code(rule.id)} {markdown(each.finding.message)} {markdown(each.finding.fix)}".rstrip()
+        yield f"- {_points(reason)}{markdown(reason.text)} ({code(reason.id)})"
+    for each, places in alike(entry.weaknesses, item.workload):
+        times = f" ({len(places)} times)" if len(places) > 1 else ""
+        said = f"{markdown(each.finding.message)}{times}. {markdown(each.finding.fix)}"
+        yield f"- {code(each.finding.rule)} {said}".rstrip()
     yield "\n</details>"
+
+
+def _points(reason: Reason) -> str:
+    return f"{reason.points:+d} " if reason.points else ""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from casemate.model.assessment import Blocker, Reason
+from casemate.model.workload import Workload
 from casemate.report.assess_document import SHAPES, STOPPED, Assessment, Entry, Judged
 from casemate.report.assess_text import markup, place, title
-from casemate.report.assess_words import cost, route
+from casemate.report.assess_words import alike, cost, route, within
 
 
 def workload(entry: Entry, anchor: str, assessment: Assessment, *, is_open: bool) -> Iterator[str]:
@@ -20,9 +21,9 @@ def workload(entry: Entry, anchor: str, assessment: Assessment, *, is_open: bool
     yield f'<p class="advice">{markup(item.recommendation.sentence)}</p>'
     yield from _facts(entry)
     yield from _need(entry)
-    yield from _reasons("What it has", item.has.reasons)
-    yield from _reasons("Why this recommendation", item.recommendation.reasons)
-    yield from _blockers(item.blockers)
+    yield from _reasons("What it has", item.has.reasons, item.workload)
+    yield from _reasons("Why this recommendation", item.recommendation.reasons, item.workload)
+    yield from _blockers(item.blockers, item.workload)
     yield from _findings(entry, assessment)
     yield from _escapes(entry)
     yield "</div></details>"
@@ -64,7 +65,7 @@ def _facts(entry: Entry) -> Iterator[str]:
 def _need(entry: Entry) -> Iterator[str]:
     need = entry.item.need
     rows = [
-        (_points(each), markup(each.text), f"<code>{markup(each.path)}</code>", markup(each.id))
+        (_points(each), markup(each.text), _at(within(each.path, entry.item.workload)), markup(each.id))
         for each in need.reasons
     ]
     forced = f", and at least {need.forced} whatever the sum" if need.forced is not None else ""
@@ -84,9 +85,9 @@ def _sum(reasons: Sequence[Reason], score: int) -> str:
     return "of 100" if total == score else f"of 100 (the sum is {total})"
 
 
-def _reasons(heading: str, reasons: Sequence[Reason]) -> Iterator[str]:
+def _reasons(heading: str, reasons: Sequence[Reason], subject: Workload) -> Iterator[str]:
     if reasons:
-        items = "".join(f"<li>{markup(each.text)}{_at(each.path)}</li>" for each in reasons)
+        items = "".join(f"<li>{markup(each.text)}{_at(within(each.path, subject))}</li>" for each in reasons)
         yield f"<h4>{heading}</h4><ul>{items}</ul>"
 
 
@@ -94,10 +95,15 @@ def _at(path: str) -> str:
     return f" <code>{markup(path)}</code>" if path else ""
 
 
-def _blockers(blockers: Sequence[Blocker]) -> Iterator[str]:
+def _blockers(blockers: Sequence[Blocker], subject: Workload) -> Iterator[str]:
     if blockers:
         rows = [
-            (markup(each.runtime), str(each.outcome), f"{markup(each.text)}{_at(each.path)}", markup(each.id))
+            (
+                markup(each.runtime),
+                str(each.outcome),
+                markup(each.text) + _at(within(each.path, subject)),
+                markup(each.id),
+            )
             for each in blockers
         ]
         yield from grid("What does not simply work elsewhere", ("Runtime", "Outcome", "What", "Row"), rows)
@@ -105,20 +111,19 @@ def _blockers(blockers: Sequence[Blocker]) -> Iterator[str]:
 
 def _findings(entry: Entry, assessment: Assessment) -> Iterator[str]:
     if entry.findings:
-        rows = [_finding(each, assessment) for each in entry.findings]
+        rows = [_finding(each, places, assessment) for each, places in alike(entry.findings, entry.item.workload)]
         yield from grid("Findings", ("Rule", "What", "Behind this boundary", "What to do"), rows)
 
 
-def _finding(judged: Judged, assessment: Assessment) -> tuple[str, ...]:
+def _finding(judged: Judged, places: Sequence[str], assessment: Assessment) -> tuple[str, ...]:
     finding, accepted = judged.finding, judged.suppression
     rule = markup(finding.rule)
     tooltip = markup(assessment.rule(finding.rule).title)
     note = "known from the baseline" if judged.known else ""
     note = f"accepted by {accepted.owner} until {accepted.expires}: {accepted.reason}" if accepted else note
-    line = f" line {finding.line}" if finding.line else ""
     return (
         f'<a href="#rule-{rule}" title="{tooltip}">{rule}</a>',
-        f"{markup(finding.message)}{_at(finding.path)}{line}",
+        f"{markup(finding.message)}{''.join(f'<br><code>{markup(place)}</code>' for place in places)}",
         f"{finding.relevance}{f'; {markup(note)}' if note else ''}",
         markup(finding.fix),
     )
