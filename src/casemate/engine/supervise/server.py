@@ -7,22 +7,28 @@ import contextlib
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import msgspec
 
 from casemate.engine.supervise.messages import REQUEST, Answer, Down, Keep, Refusal, Snapshot, State, Watch, line
+from casemate.engine.supervise.run import Run
 from casemate.errors import CasemateError
 
-if TYPE_CHECKING:
-    from casemate.engine.supervise.run import Run
-    from casemate.engine.supervise.supervisor import Supervisor
+
+class Keeper(Protocol):
+    """What the server asks for runs."""
+
+    runs: dict[str, Run]
+
+    def keep(self, name: str) -> Run:
+        """Keep the run of that name; the one already kept, if it is."""
 
 
 class Server:
     """Answers requests; every client that watches is told of every change."""
 
-    def __init__(self, supervisor: Supervisor) -> None:
+    def __init__(self, supervisor: Keeper) -> None:
         self._supervisor = supervisor
         self._watchers: set[asyncio.Event] = set()
 
