@@ -10,12 +10,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from casemate.errors import InputError
 from casemate.model.surroundings import Surroundings
 from casemate.model.workload import Workload
+from casemate.sources.fast import read
+from casemate.sources.fast_files import Content
 from casemate.sources.fast_files import read as read_file
 from casemate.sources.problems import Problem
-from casemate.sources.workloads import Collected
+from casemate.sources.workloads import Collected, workloads
 
 FOLDER: Final = "/etc/kubernetes/manifests"
 _FROM_FILE: Final = {"kubernetes.io/config.source": "file"}
