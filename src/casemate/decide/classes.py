@@ -223,6 +223,8 @@ def _marks_of_nodes(handler: str, nodes: tuple[Node, ...]) -> Iterator[str]:
         yield "handler-missing"
     if any(node.handlers is not None and handler not in node.user_namespace_handlers for node in nodes):
         yield "user-namespace-unsupported"
+    if any(handler not in node.user_namespace_handlers for node in nodes):
+        yield "user-namespace-unconfirmed"
 
 
 def _of_nodes(nodes: Iterable[Node]) -> Iterator[tuple[str, str]]:

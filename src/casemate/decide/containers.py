@@ -142,7 +142,7 @@ def _rights(facts: Facts, context: SecurityContext, fields: _Fields) -> None:
     asked = context.capabilities
     add, drop = (asked.add, asked.drop) if asked else ((), ())
     effective = capabilities.EVERY if privileged else capabilities.effective(add, drop)
-    facts.value("capability", effective, fields.add if add else fields.drop)
+    facts.value("capability", effective, fields.privileged if privileged else fields.add if add else fields.drop)
     if not capabilities.drops_all(drop):
         facts.mark("capabilities-kept", fields.drop)
     for name in add:

@@ -68,7 +68,7 @@ class References:
         self._unreached = tuple((STOPPED, f"it needs {shown(row.when)}") for row in self._escapes)
         self._lacks = {defence: questions.condition(when) for defence, when in _LACKS.items()}
         self._user_namespace = questions.condition(Is("user-namespace"))
-        self._unmapped = questions.condition(Is("user-namespace-unsupported"))
+        self._unmapped = questions.condition(Is("user-namespace-unconfirmed"))
         self._against: dict[tuple[Defence, ...], tuple[Verdict, ...]] = {}
         self._rows: dict[tuple[str, Verdict, Verdict], EscapeRow] = {}
 

@@ -90,5 +90,7 @@ def where(places: Places, fallback: str, containers: Iterable[str]) -> Places:
 
 
 def under(root: str, place: str) -> str:
-    """A place in the Pod's specification as a path from the object that holds it."""
+    """A place in the Pod's specification, or in the metadata beside it, as a path from the object that holds it."""
+    if place.startswith("metadata."):
+        return root.removesuffix("spec") + place
     return f"{root}.{place}" if place and root else place

@@ -53,7 +53,7 @@ def blockers(
             runtime=runtime.id,
             outcome=cell.outcome,
             text=f"{row.title}: {cell.text}" if cell.text else row.title,
-            path=under(root, places[0] or row.path),
+            path=under(root, places[0] or row.path.replace("[*]", "[0]")),
         )
         for row, places in concerning
         if (cell := row.cell(stands)).outcome is not Outcome.WORKS

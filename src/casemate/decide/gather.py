@@ -3,6 +3,8 @@
 1. What the surroundings do not know is no fact: it is neither good nor bad news.
 2. A hostPath is writable unless every mount of it says `readOnly: true`. A socket answers a read-only mount too.
 3. Paths are compared as the kernel would walk them, so that spelling hides nothing.
+4. A namespace's labels `casemate.dev/…` are those of all its workloads. Labels that differ all hold: the strictest
+   wins.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ def gather(workload: Workload, surroundings: Surroundings) -> Facts:
     """Everything that rules may ask of the workload, but for what its class resolves to."""
     facts, spec = Facts({"always": POD}), workload.spec
     _identity(facts, workload)
+    _labels(facts, workload, surroundings.namespaces.get(workload.namespace, {}))
     _around(facts, workload, surroundings)
     _pod(facts, spec)
     if spec.securityContext:
@@ -48,11 +51,6 @@ def _identity(facts: Facts, workload: Workload) -> None:
             "kind": ((workload.kind, ""), *((owner.partition("/")[0], "") for owner in workload.owners)),
         }
     )
-    labels = {**workload.object_labels, **workload.metadata.labels}
-    if labels:
-        facts.values["label"] = tuple((f"{key}={text}", "") for key, text in labels.items())
-        both = workload.object_labels.items() - workload.metadata.labels.items()
-        facts.values["label"] += tuple((f"{key}={text}", "") for key, text in sorted(both) if labels[key] != text)
     if annotations := workload.metadata.annotations:
         facts.values["annotation"] = tuple((f"{key}={text}", "") for key, text in annotations.items())
     if "helm.sh/hook" in workload.object_annotations or "helm.sh/hook" in annotations:
@@ -63,13 +61,25 @@ def _identity(facts: Facts, workload: Workload) -> None:
         facts.mark("unknown-field", name)
 
 
+def _labels(facts: Facts, workload: Workload, namespace: dict[str, str]) -> None:
+    """Labels of the Pod template and its object; casemate's own also of the namespace (rule 4)."""
+    found = [*workload.metadata.labels.items()]
+    found += (each for each in workload.object_labels.items() if each not in found)
+    if namespace:
+        facts.values["namespace-label"] = tuple((f"{key}={text}", "") for key, text in namespace.items())
+        found += (each for each in namespace.items() if each[0].startswith(_OWN) and each not in found)
+    if found:
+        facts.values["label"] = tuple((f"{key}={text}", "") for key, text in found)
+
+
+_OWN: Final = "casemate.dev/"
+
+
 def _around(facts: Facts, workload: Workload, surroundings: Surroundings) -> None:
     spec = workload.spec
     account = spec.serviceAccountName or spec.serviceAccount or "default"
     if account == "default":
         facts.mark("default-service-account", "serviceAccountName")
-    if labels := surroundings.namespaces.get(workload.namespace):
-        facts.values["namespace-label"] = tuple((f"{key}={text}", "") for key, text in labels.items())
     exposure = surroundings.exposure.get(workload.title) if surroundings.exposure else None
     if exposure and exposure.internet:
         facts.mark("internet")

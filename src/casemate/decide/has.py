@@ -5,8 +5,8 @@
    seccomp profile, no new privileges, all capabilities dropped (but NET_BIND_SERVICE), no root, no namespace of the
    host, `/proc` masked, no confinement switched off. One part short is `shared` (runc's advisories; KEP-127;
    Pod Security Standards, Restricted).
-3. A user namespace counts where nodes are not known (declared), or where every node that says its handlers counts the
-   Pod's among those with user namespaces. Older container runtimes ignore `hostUsers: false` without a word (KEP-127).
+3. A user namespace counts where nodes are not known (declared), or where every node says that the Pod's handler has
+   them. Older container runtimes ignore `hostUsers: false` without a word (KEP-127).
    A runtime that always makes one (Sysbox) needs no word of the Pod.
 4. A door in the wall is no wall: writable directories that decide what the node runs, and sockets of its runtimes, make
    any boundary `shared`.
@@ -69,7 +69,7 @@ class Part:
 
 PARTS: Final = (
     Part("user-namespace", Not(Is("user-namespace")), "no user namespace of its own", "set hostUsers: false"),
-    Part("user-namespace-supported", Is("user-namespace-unsupported"), "a node does not offer user namespaces"),
+    Part("user-namespace-offered", Is("user-namespace-unconfirmed"), "a node does not say that it has user namespaces"),
     Part(
         "seccomp",
         Is("seccomp", ("unset", "Unconfined")),
@@ -93,7 +93,7 @@ DOORS: Final = AnyOf((Is("host-path-writable", _DOORS), Is("host-path", _SOCKETS
 """What opens every boundary."""
 
 
-_MAPPED: Final = frozenset({"user-namespace", "user-namespace-supported"})
+_MAPPED: Final = frozenset({"user-namespace", "user-namespace-offered"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,4 +110,4 @@ def _owned(answers: Answers, compiled: Criteria, guessed: Need) -> Need:
 
 
 def _reason(row: Criterion, place: str) -> Reason:
-    return Reason(id=row.id, text=row.text, points=row.points, path=place or row.path)
+    return Reason(id=row.id, text=row.text, points=row.points, path=place or row.path.replace("[*]", "[0]"))

@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import pytest
+import yaml
+from workloads import HARDENED, PLAIN, node, runtime_class, workload
+
+from casemate.catalogue import tables
+from casemate.decide.assess import assess
+from casemate.model.assessment import Has, State
+from casemate.model.boundary import Boundary
+from casemate.model.surroundings import Surroundings
+
+GVISOR = runtime_class("gvisor", "runsc")
+
+
+def has(text: str, surroundings: Surroundings | None = None, **identity: object) -> Has:
+    return assess(workload(text, **identity), surroundings or Surroundings(), tables.load()).has  # type: ignore[arg-type]
+
+
+def under(name: str, text: str = PLAIN) -> str:
+    return f"{text}\nruntimeClassName: {name}"
+
+
+def reasons(found: Has) -> set[str]:
+    return {reason.id for reason in found.reasons}
+
+
+@pytest.mark.parametrize("text", [PLAIN, under("''")])
+def test_an_unset_and_an_empty_class_are_the_default_handlers_taken_for_runc(text):
+    found = has(text)
+    assert (found.class_name, found.runtime, found.boundary, found.state) == (
+        "",
+        "runc",
+        Boundary.SHARED,
+        State.DECLARED,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "boundary"),
+    [
+        ("runc", Boundary.SHARED),
+        ("gvisor", Boundary.SANDBOX),
+        ("kata", Boundary.VM),
+        ("kata-qemu-snp", Boundary.CONFIDENTIAL),
+        ("our-own-class", Boundary.UNKNOWN),
+    ],
+)
+def test_a_class_of_which_only_the_name_is_known_declares_a_boundary(name, boundary):
+    found = has(under(name))
+    assert (found.boundary, found.state) == (boundary, State.DECLARED)
+
+
+def test_the_handler_decides_whatever_the_class_is_called():
+    found = has(under("gvisor"), Surroundings(runtime_classes=(runtime_class("gvisor", "runc"),)))
+    assert (found.handler, found.boundary) == ("runc", Boundary.SHARED)
+
+
+def test_a_handler_that_nobody_knows_is_unknown_whatever_the_class_is_called():
+    found = has(under("gvisor"), Surroundings(runtime_classes=(runtime_class("gvisor", "our-own"),)))
+    assert found.boundary is Boundary.UNKNOWN
+
+
+def test_a_class_that_the_cluster_does_not_have_gives_nothing():
+    found = has(under("gvisor"), Surroundings(complete=True))
+    assert found.boundary is Boundary.UNKNOWN
+    assert "class-missing" in reasons(found)
+
+
+@pytest.mark.parametrize(
+    ("handlers", "boundary", "state"),
+    [
+        ((("runsc",),), Boundary.SANDBOX, State.RESOLVED),
+        ((("runsc",), ("runc",)), Boundary.SANDBOX, State.DECLARED),
+        ((("runc",), ("runc",)), Boundary.UNKNOWN, State.DECLARED),
+        ((None,), Boundary.SANDBOX, State.DECLARED),
+        ((None, ("runsc",)), Boundary.SANDBOX, State.DECLARED),
+    ],
+)
+def test_a_class_is_resolved_when_every_node_that_the_pod_can_land_on_has_its_handler(handlers, boundary, state):
+    nodes = tuple(node(f"n{index}", handlers=each) for index, each in enumerate(handlers))
+    found = has(under("gvisor"), Surroundings(runtime_classes=(GVISOR,), nodes=nodes))
+    assert (found.boundary, found.state) == (boundary, state)
+
+
+def test_only_nodes_with_the_labels_of_pod_and_class_count():
+    selecting = runtime_class("gvisor", "runsc", "{scheduling: {nodeSelector: {sandbox: 'yes'}}}")
+    nodes = (node("a", handlers=("runc",)), node("b", handlers=("runsc",), labels={"sandbox": "yes"}))
+    found = has(under("gvisor"), Surroundings(runtime_classes=(selecting,), nodes=nodes))
+    assert found.state is State.RESOLVED
+
+
+def test_hardened_is_earned_by_all_of_its_parts():
+    assert has(HARDENED).boundary is Boundary.HARDENED
+
+
+SPOILERS = {
+    "no user namespace": "hostUsers: null",
+    "host users": "hostUsers: true",
+    "host network": "hostNetwork: true",
+    "host pids": "hostPID: true",
+    "host ipc": "hostIPC: true",
+    "windows": "os: {name: windows}",
+    "no seccomp": "securityContext: {runAsNonRoot: true}",
+    "maybe root": "securityContext: {seccompProfile: {type: RuntimeDefault}}",
+    "root": "securityContext: {seccompProfile: {type: RuntimeDefault}, runAsUser: 0}",
+    "spc_t": "securityContext: {runAsNonRoot: true, seccompProfile: {type: Localhost}, seLinuxOptions: {type: spc_t}}",
+    "an init container without": "initContainers: [{name: i, image: a}]",
+    "an ephemeral container without": "ephemeralContainers: [{name: e, image: a}]",
+}
+OF_THE_CONTAINER = {
+    "unconfined": {"seccompProfile": {"type": "Unconfined"}},
+    "escalation": {"allowPrivilegeEscalation": True},
+    "unset escalation": {"allowPrivilegeEscalation": None},
+    "some capabilities": {"capabilities": {"drop": ["NET_RAW"]}},
+    "an added capability": {"capabilities": {"drop": ["ALL"], "add": ["SYS_PTRACE"]}},
+    "privileged": {"privileged": True},
+    "root after all": {"runAsUser": 0},
+    "non-root undone": {"runAsNonRoot": False},
+    "proc": {"procMount": "Unmasked"},
+    "AppArmor off": {"appArmorProfile": {"type": "Unconfined"}},
+}
+
+
+@pytest.mark.parametrize("name", SPOILERS)
+def test_one_part_short_is_shared(name):
+    changed = yaml.safe_dump({**yaml.safe_load(HARDENED), **yaml.safe_load(SPOILERS[name])})
+    assert has(changed).boundary is Boundary.SHARED
+
+
+@pytest.mark.parametrize("name", OF_THE_CONTAINER)
+def test_one_part_short_in_one_container_is_shared(name):
+    changed = yaml.safe_load(HARDENED)
+    container = changed["containers"][0]
+    container["securityContext"] |= OF_THE_CONTAINER[name]
+    assert has(yaml.safe_dump(changed)).boundary is Boundary.SHARED
+
+
+def test_binding_low_ports_is_no_loss():
+    assert has(HARDENED.replace("drop: [ALL]", "drop: [all], add: [NET_BIND_SERVICE]")).boundary is Boundary.HARDENED
+
+
+@pytest.mark.parametrize(
+    ("known", "boundary"),
+    [
+        ({"handlers": ("", "runc"), "user_namespace_handlers": ("", "runc")}, Boundary.HARDENED),
+        ({"handlers": ("", "runc"), "user_namespace_handlers": ("runc",)}, Boundary.SHARED),
+        ({"handlers": ("", "runc")}, Boundary.SHARED),
+    ],
+)
+def test_a_user_namespace_counts_where_the_node_offers_it(known, boundary):
+    assert has(HARDENED, Surroundings(nodes=(node(**known),))).boundary is boundary
+
+
+def test_a_node_that_does_not_say_its_handlers_does_not_confirm_user_namespaces():
+    assert has(HARDENED, Surroundings(nodes=(node(handlers=None),))).boundary is Boundary.SHARED
+
+
+DOORS = [
+    ("{path: /}", ""),
+    ("{path: /etc}", ""),
+    ("{path: /var/lib/../lib/kubelet}", ""),
+    ("{path: /proc}", ""),
+    ("{path: /var/run/docker.sock, type: Socket}", ", readOnly: true"),
+    ("{path: /run/containerd/containerd.sock}", ", readOnly: true"),
+    ("{path: /run}", ", readOnly: true"),
+]
+
+
+@pytest.mark.parametrize("base", [HARDENED, under("gvisor"), under("kata"), under("kata-qemu-snp")])
+@pytest.mark.parametrize(("path", "more"), DOORS)
+def test_a_door_to_the_node_opens_every_boundary(base, path, more):
+    spec = yaml.safe_load(base)
+    spec["containers"][0]["volumeMounts"] = [yaml.safe_load(f"{{name: d, mountPath: /d{more}}}")]
+    spec["volumes"] = [yaml.safe_load(f"{{name: d, hostPath: {path}}}")]
+    found = has(yaml.safe_dump(spec))
+    assert found.boundary is Boundary.SHARED
+    assert "host-door" in reasons(found)
+
+
+def test_a_directory_of_data_is_no_door():
+    text = under("gvisor", "containers: [{name: a, image: a, volumeMounts: [{name: d, mountPath: /d}]}]")
+    assert has(f"{text}\nvolumes: [{{name: d, hostPath: {{path: /data}}}}]").boundary is Boundary.SANDBOX
+
+
+@pytest.mark.parametrize(
+    ("name", "annotation"),
+    [
+        ("kata", "io.katacontainers.config.hypervisor.virtio_fs_extra_args"),
+        ("kata", "io.katacontainers.config.hypervisor.kernel_params"),
+        ("gvisor", "dev.gvisor.flag.host-uds"),
+    ],
+)
+def test_an_annotation_that_reconfigures_the_sandbox_makes_it_unknown(name, annotation):
+    assert has(under(name), annotations={annotation: "x"}).boundary is Boundary.UNKNOWN
+
+
+def test_an_annotation_of_size_changes_nothing():
+    found = has(under("kata"), annotations={"io.katacontainers.config.hypervisor.default_memory": "512"})
+    assert found.boundary is Boundary.VM
+
+
+@pytest.mark.parametrize("name", ["wasmtime", "wasmedge", "spin", "wws", "wasmer"])
+def test_a_wasm_class_with_a_native_image_is_shared(name):
+    assert has(under(name)).boundary <= Boundary.SHARED
+
+
+def test_a_runtime_whose_version_lacks_a_fix_is_shared():
+    def versioned(version: str) -> Boundary:
+        known = node(handlers=("runsc",), labels={"casemate.dev/version.gvisor": version})
+        return has(under("gvisor"), Surroundings(runtime_classes=(GVISOR,), nodes=(known,))).boundary
+
+    assert versioned("20260101.0") is Boundary.SHARED
+    assert versioned("20991231.0") is Boundary.SANDBOX

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import pytest
+from workloads import HARDENED, PLAIN, catalogue, node, runtime_class, workload
+
+from casemate.decide.assess import assess
+from casemate.model.assessment import Assessed
+from casemate.model.boundary import Boundary
+from casemate.model.surroundings import Surroundings
+
+RELEVANT = "{shared: matters, hardened: matters, sandbox: reduced, vm: reduced, confidential: reduced}"
+ROWS = catalogue(
+    f"""
+fits:
+- {{id: R1, title: Host network, when: host-network, under: {{userns: fails, gvisor: fails, kata: fails, confidential: fails}}}}
+- {{id: R2, title: GPU, when: {{resource: [nvidia.com/*]}}, under: {{gvisor: fails, kata: fails, firecracker: fails}}}}
+- {{id: R3, title: Sub-path, when: sub-path, under: {{kata: {{outcome: fails, text: never appears}}}}}}
+- {{id: R4, title: Port-forward, when: host-port, under: {{gvisor: differs, kata: differs}}}}
+- {{id: R5, title: Raw block, when: volume-devices, under: {{gvisor: fails, userns: fails}}}}
+hardening:
+- {{id: CM1, when: {{not: user-namespace}}, message: m, why: w, fix: f, relevance: {RELEVANT}}}
+- {{id: CM2, when: writable-root, message: m, why: w, fix: f, relevance: {RELEVANT}}}
+""".replace(": differs", ": behaves differently")
+)
+
+
+def recommended(
+    text: str, needs: str, surroundings: Surroundings | None = None, permitted: tuple[str, ...] | None = None
+) -> Assessed:
+    subject = workload(text, labels={"casemate.dev/need": needs})
+    return assess(subject, surroundings or Surroundings(), ROWS, permitted)
+
+
+def container(text: str) -> str:
+    return f"containers: [{{name: a, image: a, {text}}}]"
+
+
+GPU = container("resources: {limits: {nvidia.com/gpu: 1}}")
+SUB_PATH = container("volumeMounts: [{name: v, mountPath: /v, subPath: x}]") + "\nvolumes: [{name: v, emptyDir: {}}]"
+
+
+def test_without_a_gap_nothing_changes():
+    found = recommended(PLAIN, "shared")
+    assert (found.recommendation.runtime_class, found.recommendation.closes, found.gap) == ("", True, False)
+    assert found.recommendation.sentence == "Leave the runtime as it is: it needs shared and has shared."
+
+
+def test_hardening_comes_before_another_runtime():
+    found = recommended(PLAIN, "hardened").recommendation
+    assert (found.runtime_class, found.runtime, found.boundary, found.closes) == ("", "runc", Boundary.HARDENED, True)
+    assert found.sentence.startswith("Stay on runc and set hostUsers: false, use seccomp RuntimeDefault")
+
+
+def test_the_rules_that_the_hardening_fixes_are_part_of_it():
+    assert recommended(PLAIN, "hardened").recommendation.hardening == ("CM1",)
+
+
+def test_what_the_work_needs_is_not_taken_away_for_hardening():
+    found = recommended(container("securityContext: {privileged: true}"), "hardened").recommendation
+    assert (found.runtime_class, found.boundary) == ("gvisor", Boundary.SANDBOX)
+
+
+@pytest.mark.parametrize(("needs", "runtime"), [("sandbox", "gvisor"), ("vm", "kata-fc")])
+def test_the_cheapest_runtime_at_need_is_recommended(needs, runtime):
+    found = recommended(PLAIN, needs).recommendation
+    assert (found.runtime_class, found.closes) == (runtime, True)
+    assert found.cost.memory is not None
+    assert found.cost.source
+
+
+def test_a_runtime_under_which_something_fails_is_passed_over_with_the_reason():
+    found = recommended(container("volumeDevices: [{name: d, devicePath: /d}]"), "sandbox")
+    assert found.recommendation.runtime == "kata-fc"
+    assert ("R5", "gvisor") in {(blocker.id, blocker.runtime) for blocker in found.blockers}
+    assert any(reason.text == "not gVisor: Raw block" for reason in found.recommendation.reasons)
+
+
+def test_what_behaves_differently_is_said():
+    found = recommended(container("ports: [{containerPort: 1, hostPort: 1}]"), "sandbox").recommendation
+    assert (found.runtime, found.differs) == ("gvisor", ("R4",))
+    expected = "Set runtimeClassName: gvisor, after a test of what behaves differently there (Port-forward)."
+    assert found.sentence == expected
+
+
+def test_when_nothing_closes_the_gap_the_nearest_is_recommended_with_the_reason():
+    found = recommended(GPU, "sandbox").recommendation
+    assert (found.closes, found.boundary, found.runtime) == (False, Boundary.HARDENED, "runc")
+    assert found.sentence.startswith("gVisor would give the sandbox boundary but breaks it (GPU): set hostUsers: false")
+    assert found.sentence.endswith("and keep it on nodes of its own.")
+
+
+def test_when_nothing_can_be_done_nodes_of_its_own_remain():
+    found = recommended(f"{PLAIN}\nhostNetwork: true", "sandbox", permitted=("gvisor", "runc", "")).recommendation
+    assert (
+        found.sentence
+        == "gVisor would give the sandbox boundary but breaks it (Host network): keep it on nodes of its own."
+    )
+    assert not found.closes
+
+
+def test_a_weaker_sandbox_is_nearer_than_none():
+    found = recommended(SUB_PATH, "vm", permitted=("gvisor", "kata-fc")).recommendation
+    assert (found.runtime_class, found.closes) == ("gvisor", False)
+
+
+def test_only_what_is_permitted_is_recommended():
+    assert recommended(PLAIN, "sandbox", permitted=("kata",)).recommendation.runtime_class == "kata"
+    assert recommended(PLAIN, "hardened", permitted=("gvisor",)).recommendation.runtime_class == "gvisor"
+    nothing = recommended(PLAIN, "vm", permitted=("gvisor",)).recommendation
+    assert (nothing.closes, nothing.runtime_class) == (False, "gvisor")
+
+
+def test_a_class_that_the_cluster_has_comes_before_one_to_install():
+    have = Surroundings(complete=True, runtime_classes=(runtime_class("strong", "kata-qemu"),))
+    assert recommended(PLAIN, "sandbox", have).recommendation.runtime_class == "strong"
+
+
+def test_a_class_to_install_is_said_to_be_one():
+    found = recommended(PLAIN, "sandbox", Surroundings(complete=True)).recommendation
+    assert found.sentence.startswith("Install gVisor and its RuntimeClass, then set runtimeClassName: gvisor")
+
+
+def test_a_class_that_no_node_can_start_is_not_recommended():
+    have = Surroundings(runtime_classes=(runtime_class("sandboxed", "runsc"),), nodes=(node(handlers=("", "runc")),))
+    assert recommended(PLAIN, "sandbox", have).recommendation.runtime_class != "sandboxed"
+
+
+def test_a_class_that_is_called_gvisor_and_is_runc_is_not_recommended():
+    have = Surroundings(runtime_classes=(runtime_class("gvisor", "runc"),))
+    assert recommended(PLAIN, "sandbox", have).recommendation.runtime_class not in ("", "gvisor")
+
+
+def test_a_managed_class_is_recommended_only_where_it_is():
+    assert recommended(PLAIN, "vm").recommendation.runtime != "eks-isolated-sandbox"
+    found = recommended(PLAIN, "vm", permitted=("isolated-sandbox",)).recommendation
+    assert found.runtime == "eks-isolated-sandbox"
+
+
+def test_the_overhead_of_the_class_is_what_its_pods_cost():
+    own = runtime_class("gvisor", "runsc", "{overhead: {podFixed: {memory: 64Mi}}}")
+    found = recommended(PLAIN, "sandbox", Surroundings(runtime_classes=(own,))).recommendation
+    assert (found.cost.memory, found.cost.source) == (64 << 20, "overhead of RuntimeClass gvisor")
+
+
+def test_a_door_has_to_be_closed_first():
+    text = container("volumeMounts: [{name: d, mountPath: /d}]") + "\nvolumes: [{name: d, hostPath: {path: /}}]"
+    found = recommended(text, "sandbox").recommendation
+    path = "spec.template.spec.volumes[0].hostPath.path"
+    assert found.sentence == (
+        f"Remove the mount of the node's files ({path}), which opens every boundary, then set runtimeClassName: gvisor."
+    )
+    assert not found.closes
+
+
+def test_what_an_unknown_class_is_has_to_be_found_out_first():
+    found = recommended(f"{PLAIN}\nruntimeClassName: our-own", "sandbox").recommendation
+    assert found.sentence.startswith("Find out what RuntimeClass our-own is")
+    assert (found.closes, found.boundary) == (False, Boundary.UNKNOWN)
+
+
+def test_a_workload_that_fails_where_it_runs_is_told_so():
+    found = recommended(f"{PLAIN}\nhostNetwork: true\nruntimeClassName: gvisor", "sandbox")
+    assert (
+        found.recommendation.sentence == "Leave the class as it is, and look at what fails under gVisor (Host network)."
+    )
+    assert [blocker.id for blocker in found.blockers] == ["R1"]
+
+
+def test_escapes_are_counted_after_the_recommendation_too():
+    found = recommended(HARDENED, "sandbox")
+    assert found.escapes.total == len(found.escapes.rows)
