@@ -33,6 +33,7 @@ TABLES: Final[Mapping[str, type[Row]]] = {
     "leftovers": Leftover,
 }
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
+_UNKNOWN_FIELD: Final = re.compile(r"unknown field `(.*)`")
 _SHORTHANDS: Final = {"stopped": "answer", "under": "outcome"}
 
 
@@ -93,7 +94,10 @@ def _row(value: object, table: str, document: Lined, path: tuple[Step, ...]) -> 
         raise InputError(f"{table}, {name}: {error}", where=where, fix=error.fix) from None
     except msgspec.ValidationError as error:
         what, _, at = str(error).partition(" - at ")
-        raise InputError(f"{table}, {name}: {what}", where=document.where((*path, *_steps(at)))) from None
+        field = _UNKNOWN_FIELD.search(what)
+        steps = (*path, *_steps(at), *((field[1],) if field else ()))
+        fix = _near(field[1], TABLES[table].__struct_fields__) if field and not at else ""
+        raise InputError(f"{table}, {name}: {what}", where=document.where(steps), fix=fix) from None
     except _RowError as error:
         where = document.where((*path, error.key))
         raise InputError(f"{table}, {name}: {error}", where=where, fix=error.fix) from None
