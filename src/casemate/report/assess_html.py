@@ -161,7 +161,8 @@ def _rules(assessment: Assessment) -> Iterator[str]:
         yield f'<span class="name">{markup(rule.title)}</span> · {len(numbers)}</summary>\n<div class="body">'
         yield "".join(f"<p>{markup(text)}</p>" for text in (rule.why, rule.fix) if text)
         links = [
-            f'<li><a href="#w{number}">{title(assessment.entries[number].item.workload)}</a></li>' for number in numbers
+            f'<li><a href="#w{number}">{markup(title(assessment.entries[number].item.workload))}</a></li>'
+            for number in numbers
         ]
         more = f"<li>and {len(links) - _LISTED} more</li>" if len(links) > _LISTED else ""
         yield f"<ul>{''.join(links[:_LISTED])}{more}</ul>\n</div></details>"

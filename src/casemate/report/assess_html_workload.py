@@ -92,7 +92,12 @@ def _reasons(heading: str, reasons: Sequence[Reason], subject: Workload) -> Iter
 
 
 def _at(path: str) -> str:
-    return f" <code>{markup(path)}</code>" if path else ""
+    return f" {_field(path)}" if path else ""
+
+
+def _field(path: str) -> str:
+    """A path that may be broken after its dots."""
+    return f"<code>{markup(path).replace('.', '.<wbr>')}</code>"
 
 
 def _blockers(blockers: Sequence[Blocker], subject: Workload) -> Iterator[str]:
@@ -123,7 +128,7 @@ def _finding(judged: Judged, places: Sequence[str], assessment: Assessment) -> t
     note = f"accepted by {accepted.owner} until {accepted.expires}: {accepted.reason}" if accepted else note
     return (
         f'<a href="#rule-{rule}" title="{tooltip}">{rule}</a>',
-        f"{markup(finding.message)}{''.join(f'<br><code>{markup(place)}</code>' for place in places)}",
+        f"{markup(finding.message)}{''.join(f'<br>{_field(place)}' for place in places)}",
         f"{finding.relevance}{f'; {markup(note)}' if note else ''}",
         markup(finding.fix),
     )

@@ -99,7 +99,9 @@ def assessed(
             total=3,
             rows=(
                 EscapeRow(id="CVE-2019-5736", now="stopped", after="stopped"),
-                EscapeRow(id="CVE-2022-0847", now="not stopped", after="stopped", because="its own kernel in user space"),
+                EscapeRow(
+                    id="CVE-2022-0847", now="not stopped", after="stopped", because="its own kernel in user space"
+                ),
                 EscapeRow(id="CVE-2021-25741", now="not stopped", after="not stopped"),
             ),
         ),
