@@ -28,6 +28,7 @@ app.command("casemate.cli.down:down", name="down", help="Stop a run and remove a
 app.command("casemate.cli.assess:assess", name="assess", help="Say what isolation workloads need, have, and lack.")
 app.command("casemate.cli.explain:explain", name="explain", help="Open a workload, rule, CVE or class to its reasons.")
 app.command("casemate.cli.catalogue:app", name="catalogue", help="Show what casemate knows of runtimes and risks.")
+app.command("casemate.cli.compare:compare", name="compare", help="Run the same thing under several runtimes.")
 app.command("casemate.cli.engine:app", name="engine", help="Install, start, stop and inspect the engine.")
 
 

@@ -78,12 +78,13 @@ def run(
     plan = preflight.settle(flight, allow_degraded=allow_degraded, say=progress.say)
     for registry in plain_http:
         name_as_plain(registries_folder(paths), registry)
-    images = preflight.fetch_images(plan.inventory, _given(image), settings, progress.say)
+    images = preflight.fetch_images(plan.inventory, given_images(image), settings, progress.say)
     accept(plan, images, paths)
     return _follow(plan.name, Goal(wait), paths, progress, output, timeout, detach=detach)
 
 
-def _given(images: list[str]) -> dict[str, str]:
+def given_images(images: list[str]) -> dict[str, str]:
+    """The images of `--image NAME=PATH` options. Raises `InputError`."""
     given = {}
     for each in images:
         reference, separator, path = each.partition("=")

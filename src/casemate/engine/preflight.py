@@ -66,13 +66,24 @@ class Flight:
         return f"{place}: {template.title}" if place else template.title
 
 
+def _unchanged(found: Inventory) -> Inventory:
+    return found
+
+
 def check(
-    documents: Sequence[Document], name: str, paths: EnginePaths, settings: EngineSettings, *, now: bool
+    documents: Sequence[Document],
+    name: str,
+    paths: EnginePaths,
+    settings: EngineSettings,
+    *,
+    now: bool,
+    change: Callable[[Inventory], Inventory] = _unchanged,
 ) -> Flight:
-    """Check the input by rule 1. Raises `InputError`, `RefusedError` or `MissingError`."""
+    """Check the input by rule 1; `change` sets the classes. Raises `InputError`, `RefusedError` or `MissingError`."""
     found = inventory(documents)
     if not any(found.pod_templates()):
         raise InputError("there is nothing to run: no Pod, Deployment, Job or other workload in the input")
+    found = change(found)
     known = known_handlers.load(paths)
     plan = plan_run(name, found, paths, settings, known, runtimes.load(), now=now)
     by_title = {_title(each.object): each for each in documents}

@@ -1,0 +1,114 @@
+"""`casemate compare`."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import sys
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from casemate.cli.options import EngineName, Output
+from casemate.cli.progress import Progress
+from casemate.cli.run import given_images
+from casemate.engine import compare_run
+from casemate.engine.compare import compare as compare_trials
+from casemate.engine.compare import differs_in_output
+from casemate.engine.compare_run import Trials
+from casemate.engine.ensure import ensure_started
+from casemate.engine.paths import DEFAULT_ENGINE, EnginePaths
+from casemate.engine.submit import run_name
+from casemate.engine.supervise.progress import Goal
+from casemate.errors import InputError
+from casemate.model.comparison import Ending
+from casemate.report.compare import comparison_json, print_comparison
+from casemate.sources.document import Document
+from casemate.sources.files import load
+
+_NAMESPACE = "casemate-compare"
+_INCOMPLETE = 4
+
+
+def compare(
+    image: str | None = None,
+    /,
+    *command: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    file: Annotated[list[str], Parameter(name=["--file", "-f"], negative=(), allow_leading_hyphen=True)] = [],  # noqa: B006
+    runtimes: Annotated[list[str], Parameter(negative=())] = [],  # noqa: B006 - cyclopts copies it
+    with_image: Annotated[list[str], Parameter(name="--image", negative=())] = [],  # noqa: B006
+    wait: Literal["ready", "completed"] | None = None,
+    timeout: float = 120.0,
+    output: Output = "table",
+    engine: EngineName = DEFAULT_ENGINE,
+) -> int:
+    """Run the same thing under several runtimes, and show where it fares otherwise than under the first.
+
+    Each runtime gets a run of its own, one after another, and it is taken down at once. Ends with 1 when an outcome, an
+    exit code or the output differs; with 4 when nothing differs but a time limit passed. A line that also differs in a
+    second run under the first runtime does not count.
+
+    Parameters
+    ----------
+    image
+        The image to run, when there is no --file.
+    command
+        Arguments for the image's entrypoint, after --.
+    file
+        A manifest, a folder of manifests, or - for standard input; may be given several times. Its
+        classes do not count.
+    runtimes
+        Which, by comma: handlers (runsc) or classes (gvisor); the first is the one to compare with. All that work
+        here when there is none.
+    with_image
+        NAME=PATH: take the image NAME from an OCI layout (folder or tar) or a docker-archive; repeatable.
+    wait
+        ready or completed. When there is none: completed where every Pod ends by itself, else ready.
+    timeout
+        Seconds for each runtime.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
+    documents = _documents(image, command, file)
+    paths = EnginePaths(engine)
+    settings = ensure_started(paths)
+    names = [name for each in runtimes for name in each.split(",") if name]
+    chosen = compare_run.resolve(names, paths, settings.default_handler)
+    goal = Goal(wait or ("completed" if compare_run.can_end(documents) else "ready"))
+    say = Progress().say
+    name = f"compare-{run_name(file)}"[:30].strip("-") if file else "compare"
+    trials = Trials(name, documents, paths, settings, goal, timeout, given=given_images(with_image), say=say)
+    done = []
+    for runtime, handler in chosen:
+        say(f"{runtime}: running")
+        done.append(trials.run(runtime, handler))
+    again = None
+    if differs_in_output(done):
+        say(f"{chosen[0][0]}: once more, to see what changes by itself")
+        again = trials.run(*chosen[0])
+    comparison = compare_trials(done, again)
+    print(comparison_json(comparison)) if output == "json" else print_comparison(comparison)
+    if comparison.differ:
+        return 1
+    return _INCOMPLETE if any(each.ending is Ending.TIMED_OUT for each in done) else 0
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _documents(image: str | None, command: tuple[str, ...], files: list[str]) -> tuple[Document, ...]:
+    if files and (image or command):
+        raise InputError("an image and --file", fix="give one of them; a manifest says its own command")
+    if files:
+        return load(files, sys.stdin.buffer)
+    if image is None:
+        raise InputError("nothing to compare", fix="casemate compare IMAGE -- ARGUMENTS, or -f FILE")
+    container = {"name": "main", "image": image, "args": list(command)}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "compare", "namespace": _NAMESPACE},
+        "spec": {"restartPolicy": "Never", "containers": [container]},
+    }
+    return load(["-"], io.BytesIO(json.dumps(pod).encode()))
