@@ -16,7 +16,7 @@ from casemate import __version__
 from casemate.catalogue import tables
 from casemate.catalogue.tables import Catalogue
 from casemate.cli import decided
-from casemate.cli.decided import Found
+from casemate.cli.decided import Found, Where
 from casemate.report.assess_document import Assessment, EscapeText, FailOn, RuleText, judge
 from casemate.report.assess_flat import assessment_csv, assessment_markdown
 from casemate.report.assess_html import assessment_html
@@ -44,6 +44,7 @@ _INCOMPLETE = 4
 
 def assess(
     *path: str,
+    where: Where | None = None,
     output: Annotated[Format, Parameter(name=["--output", "-o"])] = "table",
     fail_on: Literal["gap", "finding", "never"] = "gap",
     permitted: Annotated[list[str], Parameter(negative=())] = [],  # noqa: B006 - cyclopts copies it
@@ -68,9 +69,9 @@ def assess(
         A file of your own rows for the catalogue; repeatable.
     """
     known = tables.load(catalogue)
-    inputs = path or (".",)
-    found = decided.assess(inputs, known, permitted or None)
-    assessment = _assessment(found, known, FailOn(fail_on), inputs, output)
+    where = where or Where()
+    found = decided.assess(path, where, known, permitted or None)
+    assessment = _assessment(found, known, FailOn(fail_on), where.inputs(path), output)
     print(_rendered(assessment, output))
     return _exit_code(assessment)
 

@@ -3,17 +3,69 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated
 
+from cyclopts import Parameter
 from msgspec.structs import replace
 
 from casemate.catalogue.tables import Catalogue
 from casemate.decide.assess import Assessor
 from casemate.errors import InputError
 from casemate.model.assessment import Assessed, Finding
-from casemate.sources.workloads import Collected, collect
+from casemate.model.kube.container import Container
+from casemate.model.kube.pod import PodSpec
+from casemate.model.workload import Source, Workload
+from casemate.sources import static, workloads
+from casemate.sources.workloads import Collected
+
+_HERE = "."
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Where:
+    """Where the workloads are, other than in files."""
+
+    cluster: Annotated[bool, Parameter(negative=())] = False
+    """Read the cluster of the kubeconfig, or the one that this runs in, instead of files. Only ever lists."""
+    kubeconfig: str | None = None
+    """The kubeconfig; else as kubectl finds it."""
+    context: str | None = None
+    """The kubeconfig's context; else its current one."""
+    namespace: Annotated[list[str], Parameter(name=["--namespace", "-n"], negative=())] = field(default_factory=list)
+    """Only workloads of this namespace; repeatable."""
+    static_pods: str | None = None
+    """A folder of static Pods, as /etc/kubernetes/manifests, read as a kubelet does."""
+
+    @property
+    def live(self) -> bool:
+        """Whether a cluster is to be read: to name its kubeconfig or context is enough."""
+        return self.cluster or self.kubeconfig is not None or self.context is not None
+
+    def inputs(self, paths: Sequence[str]) -> tuple[str, ...]:
+        """The same as arguments of a command; the current folder when nothing is named."""
+        live = ["--cluster"] * self.live
+        live += ["--kubeconfig", self.kubeconfig] if self.kubeconfig else []
+        live += ["--context", self.context] if self.context else []
+        live += ["--static-pods", self.static_pods] if self.static_pods else []
+        live += [each for name in self.namespace for each in ("--namespace", name)]
+        return (*paths, *live) if paths or self.live or self.static_pods else (_HERE, *live)
+
+    def read(self, paths: Sequence[str]) -> Iterator[Collected]:
+        """Everything, in parts."""
+        if self.live:
+            if paths or self.static_pods:
+                raise InputError("either a cluster or files", where="--cluster", fix="assess them one after another")
+            from casemate.sources import cluster  # needs more than files do
+
+            yield from cluster.collect(self.kubeconfig, context=self.context, namespaces=self.namespace)
+            return
+        if self.static_pods:
+            yield static.collect(self.static_pods)
+        if paths or not self.static_pods:
+            yield workloads.collect(paths or (_HERE,), sys.stdin.buffer)
 
 
 @dataclass(frozen=True)
@@ -21,39 +73,56 @@ class Found:
     """Assessed workloads, what could not be looked at, and what was nothing to assess."""
 
     items: tuple[Assessed, ...]
-    collected: Collected
-
-    @property
-    def missed(self) -> tuple[str, ...]:
-        """What exists and could not be looked at."""
-        return tuple(str(each) for each in self.collected.unreached)
-
-    @property
-    def skipped(self) -> tuple[str, ...]:
-        """What was read and is nothing to assess, with the reason."""
-        return tuple(str(each) for each in self.collected.skipped)
+    missed: tuple[str, ...]
+    skipped: tuple[str, ...]
+    files: tuple[Collected, ...]
 
     def located(self, items: Iterable[Assessed]) -> tuple[Assessed, ...]:
         """The same with the line and column of each finding's field."""
         return tuple(replace(item, findings=tuple(self._at(item, each) for each in item.findings)) for item in items)
 
     def _at(self, item: Assessed, finding: Finding) -> Finding:
-        if not finding.path or not item.workload.source.file:
+        source = item.workload.source
+        if not finding.path or not source.file:
             return finding
-        place = self.collected.locate(item.workload.source, finding.path)
+        place = self._place(source, finding.path)
         return replace(finding, line=place.line, column=place.column)
 
-
-def assess(inputs: Sequence[str], catalogue: Catalogue, permitted: Sequence[str] | None = None) -> Found:
-    """Assess every workload of files, folders and standard input."""
-    collected = collect(inputs, sys.stdin.buffer)
-    assessor = Assessor(catalogue, collected.surroundings, permitted)
-    return Found(tuple(assessor.assess(workload) for workload in collected.workloads), collected)
+    def _place(self, source: Source, path: str) -> Source:
+        holder = next((each for each in self.files if source.file in each.texts), self.files[-1])
+        return holder.locate(source, path)
 
 
-def read(path: Path) -> bytes:
-    """A file that an option names."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from None
+def assess(paths: Sequence[str], where: Where, catalogue: Catalogue, permitted: Sequence[str] | None) -> Found:
+    """Assess every workload of the inputs."""
+    items: list[Assessed] = []
+    missed: list[str] = []
+    skipped: list[str] = []
+    files: list[Collected] = []
+    for part in where.read(paths):
+        assessor = Assessor(catalogue, part.surroundings, permitted)
+        chosen = (each for each in part.workloads if not where.namespace or each.namespace in where.namespace)
+        items += (_kept(assessor.assess(each), live=where.live) for each in chosen)
+        missed += map(str, part.unreached)
+        skipped += map(str, part.skipped)
+        files += [] if where.live else [part]
+    return Found(tuple(items), tuple(missed), tuple(skipped), tuple(files))
+
+
+def _kept(item: Assessed, *, live: bool) -> Assessed:
+    """What reports need of an assessment: a cluster's specifications would fill the memory."""
+    return replace(item, workload=_slim(item.workload)) if live else item
+
+
+def _slim(workload: Workload) -> Workload:
+    spec = workload.spec
+    names = PodSpec(
+        containers=_named(spec.containers),
+        initContainers=_named(spec.initContainers),
+        ephemeralContainers=spec.ephemeralContainers,
+    )
+    return replace(workload, spec=names)
+
+
+def _named(containers: Iterable[Container]) -> tuple[Container, ...]:
+    return tuple(Container(name=each.name, image=each.image) for each in containers)

@@ -19,6 +19,7 @@ from casemate.catalogue import tables
 from casemate.catalogue.rows import Row
 from casemate.catalogue.tables import Catalogue
 from casemate.cli import decided
+from casemate.cli.decided import Where
 from casemate.cli.explained import page_of, with_workloads
 from casemate.cli.options import Output
 from casemate.decide.need import of_score
@@ -36,6 +37,7 @@ _FULL_SCORE = 100
 def explain(
     name: str,
     *path: str,
+    where: Where | None = None,
     output: Output = "table",
     permitted: Annotated[list[str], Parameter(negative=())] = [],  # noqa: B006 - cyclopts copies it
     catalogue: Annotated[list[Path], Parameter(negative=())] = [],  # noqa: B006
@@ -58,14 +60,15 @@ def explain(
         A file of your own rows for the catalogue; repeatable.
     """
     known = tables.load(catalogue)
+    where = where or Where()
     row = None if {"/", " "} & set(name) else _row(name, known)
     if row is not None:
         page = page_of(row, known)
-        if path:
-            page = with_workloads(page, row.id, decided.assess(path, known, permitted or None).items)
+        if path or where.live or where.static_pods:
+            page = with_workloads(page, row.id, decided.assess(path, where, known, permitted or None).items)
         print(page_json(page) if output == "json" else page_text(page, _width()))
         return 0
-    found = decided.assess(path or (".",), known, permitted or None)
+    found = decided.assess(path, where, known, permitted or None)
     (entry,) = judge(found.located([_only(name, found.items, known)]))
     print(workload_json(entry) if output == "json" else page_text(workload_page(entry, _scale()), _width()))
     return 0
