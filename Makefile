@@ -6,12 +6,15 @@ unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test check unit setup clean
+# Debian packages that only tests need.
+TEST_PACKAGES := etcd-server iptables
+
+.PHONY: demo test check unit setup test-setup clean
 
 demo: setup
 	$(BIN)/python examples/shop/demo.py
 
-test: setup check
+test: test-setup check
 	$(BIN)/pytest
 
 # Style, types: quick, needs no engine.
@@ -25,6 +28,10 @@ unit: $(INSTALLED) check
 
 setup: $(INSTALLED)
 	$(BIN)/casemate engine install --yes
+
+test-setup: setup
+	dpkg -s $(TEST_PACKAGES) >/dev/null 2>&1 || (apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(TEST_PACKAGES))
 
 $(INSTALLED): pyproject.toml hatch_build.py src/casemate/engine/cri/cri.proto
 	$(PYTHON) -m venv .venv
