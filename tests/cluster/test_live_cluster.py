@@ -306,5 +306,5 @@ def test_a_wrong_authority_is_not_trusted(filled: Cluster, tmp_path: Path) -> No
     file = tmp_path / "config"
     lines = Path(filled.kubeconfig()).read_text().splitlines()
     file.write_text("\n".join(line for line in lines if "certificate-authority-data" not in line))
-    with pytest.raises(IncompleteError, match="(?i)certificate"):
+    with pytest.raises(IncompleteError, match=r"(?i)certificate"):
         collected(str(file))

@@ -122,7 +122,7 @@ class _Gathering:
     def _written(self, written: Written, content: Content) -> None:
         value = written.value
         if not isinstance(value, dict) or not isinstance(value.get("kind"), str) or "apiVersion" not in value:
-            if content.named and value is not None:
+            if content.named:
                 fix = "a manifest begins with apiVersion and kind"
                 self._skipped.append(Problem(f"{written.file}:{written.line}:1", "not a Kubernetes object", fix))
             return

@@ -1,0 +1,324 @@
+"""Collecting workloads leniently: what counts as one, what is said about the rest."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from casemate.errors import InputError
+from casemate.model.workload import Workload
+from casemate.sources import static
+from casemate.sources.workloads import Collected, collect
+
+_POD = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: NAME, namespace: shop}
+spec:
+  containers: [{name: main, image: busybox}]
+"""
+
+
+def read(text: str | bytes) -> Collected:
+    return collect(["-"], io.BytesIO(text.encode() if isinstance(text, str) else text))
+
+
+def one(text: str) -> Workload:
+    (found,) = read(text).workloads
+    return found
+
+
+def pod(name: str = "web") -> str:
+    return _POD.replace("NAME", name)
+
+
+def titles(found: Collected) -> list[str]:
+    return [each.title for each in found.workloads]
+
+
+def embedding(version: str, kind: str, holder: str) -> str:
+    return f"""{{apiVersion: {version}, kind: {kind}, metadata: {{name: web, namespace: shop}}, {holder}}}"""
+
+
+_TEMPLATE = "template: {metadata: {labels: {app: web}}, spec: {containers: [{name: main, image: busybox}]}}"
+
+
+_USUAL = "spec.template.spec"
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "holder", "path"),
+    [
+        ("apps/v1", "Deployment", f"spec: {{{_TEMPLATE}}}", "spec.template.spec"),
+        ("extensions/v1beta1", "Deployment", f"spec: {{{_TEMPLATE}}}", "spec.template.spec"),
+        ("apps/v1", "StatefulSet", f"spec: {{{_TEMPLATE}}}", "spec.template.spec"),
+        ("apps/v1", "DaemonSet", f"spec: {{{_TEMPLATE}}}", "spec.template.spec"),
+        ("apps/v1", "ReplicaSet", f"spec: {{{_TEMPLATE}}}", "spec.template.spec"),
+        ("v1", "ReplicationController", f"spec: {{{_TEMPLATE}}}", "spec.template.spec"),
+        ("v1", "PodTemplate", _TEMPLATE, "template.spec"),
+        ("batch/v1", "Job", f"spec: {{{_TEMPLATE}}}", "spec.template.spec"),
+        (
+            "batch/v1",
+            "CronJob",
+            f"spec: {{jobTemplate: {{spec: {{{_TEMPLATE}}}}}}}",
+            "spec.jobTemplate.spec.template.spec",
+        ),
+        ("serving.knative.dev/v1", "Service", f"spec: {{{_TEMPLATE}}}", "spec.template.spec"),
+        ("batch.volcano.sh/v1", "Job", f"spec: {{tasks: [{{{_TEMPLATE}}}]}}", "spec.tasks[0].template.spec"),
+        ("agents.test/v1", "Sandbox", f"spec: {{podTemplate: {{{_TEMPLATE}}}}}", "spec.podTemplate.template.spec"),
+    ],
+)
+def test_every_kind_that_embeds_a_pod_template_is_a_workload(version: str, kind: str, holder: str, path: str) -> None:
+    found = one(embedding(version, kind, holder))
+    assert (found.api_version, found.kind, found.title, found.path) == (version, kind, f"{kind} shop/web", path)
+    assert found.metadata.labels == {"app": "web"}
+    assert found.spec.containers[0].image == "busybox"
+
+
+def test_an_object_with_several_templates_is_several_workloads() -> None:
+    holder = f"spec: {{head: {{{_TEMPLATE}}}, workers: [{{{_TEMPLATE}}}, {{{_TEMPLATE}}}]}}"
+    found = read(embedding("ray.io/v1", "RayCluster", holder))
+    assert [each.path for each in found.workloads] == [
+        "spec.head.template.spec",
+        "spec.workers[0].template.spec",
+        "spec.workers[1].template.spec",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("version", "kind"),
+    [
+        ("kyverno.io/v1", "ClusterPolicy"),
+        ("constraints.gatekeeper.sh/v1beta1", "K8sAllowedRepos"),
+        ("apiextensions.k8s.io/v1", "CustomResourceDefinition"),
+        ("v1", "ConfigMap"),
+    ],
+)
+def test_patterns_of_pods_are_no_workloads(version: str, kind: str) -> None:
+    assert titles(read(f"{embedding(version, kind, f'spec: {{{_TEMPLATE}}}')}\n---\n{pod()}")) == ["Pod shop/web"]
+
+
+def test_lists_are_taken_apart_with_the_lines_of_their_items() -> None:
+    indented = [pod(name).rstrip().replace("\n", "\n  ") for name in ("one", "two")]
+    items = "".join(f"- {each}\n" for each in indented)
+    found = read(f"# A comment\napiVersion: v1\nkind: List\nitems:\n{items}")
+    assert [(each.name, each.source.line) for each in found.workloads] == [("one", 5), ("two", 10)]
+
+
+def test_json_lists_are_taken_apart() -> None:
+    item = {"metadata": {"name": "web"}, "spec": {"containers": [{"name": "main", "image": "busybox"}]}}
+    found = read(json.dumps({"apiVersion": "v1", "kind": "PodList", "items": [item, item | {"metadata": {}}]}))
+    assert [(each.kind, each.api_version, each.name) for each in found.workloads] == [
+        ("Pod", "v1", "web"),
+        ("Pod", "v1", ""),
+    ]
+
+
+def test_a_namespace_that_is_not_written_stays_empty() -> None:
+    assert one(pod().replace(", namespace: shop", "")).namespace == ""
+
+
+def test_hooks_of_helm_keep_their_annotations() -> None:
+    found = one(pod().replace("name: web", "name: web, annotations: {helm.sh/hook: test}"))
+    assert found.object_annotations == {"helm.sh/hook": "test"}
+
+
+def test_unknown_fields_are_dropped_and_named_from_the_pod_specification() -> None:
+    found = one(pod().replace("image: busybox", "image: busybox, imge: x") + "  hostPid: true\n")
+    assert found.unknown_fields == ("containers[0].imge", "hostPid")
+    assert found.spec.hostPID is None
+
+
+def test_fields_beside_a_custom_resources_containers_are_its_own_affair() -> None:
+    holder = "spec: {replicas: 2, retention: 1d, containers: [{name: main, image: busybox}]}"
+    assert one(embedding("monitoring.test/v1", "Prometheus", holder)).unknown_fields == ()
+
+
+def test_nulls_are_unset() -> None:
+    text = pod() + "  securityContext:\n  nodeSelector: null\n  hostNetwork: ~\n"
+    found = read(text)
+    assert not found.skipped
+    assert found.workloads[0].spec.securityContext is None
+
+
+@pytest.mark.parametrize(
+    ("written", "read_as", "said"),
+    [
+        ("yes", True, ""),
+        ("off", False, ""),
+        ('"true"', True, 'found the string "true"'),
+        ("7", None, "found 7"),
+        ("[true]", None, "found a list"),
+    ],
+)
+def test_a_boolean_is_what_kubectl_reads(written: str, read_as: bool | None, said: str) -> None:
+    found = read(pod() + f"  hostNetwork: {written}\n")
+    assert found.workloads[0].spec.hostNetwork is read_as
+    assert said in "".join(str(each) for each in found.skipped)
+    assert bool(said) == bool(found.skipped)
+
+
+@pytest.mark.parametrize(("written", "read_as"), [("010", 8), ("0x10", 16), ("0o10", 8), ("1_000", 1000), ("1.0", 1)])
+def test_a_number_is_what_kubectl_reads(written: str, read_as: int) -> None:
+    found = one(pod() + f"  securityContext: {{runAsUser: {written}}}\n")
+    assert found.spec.securityContext
+    assert found.spec.securityContext.runAsUser == read_as
+
+
+def test_aliases_and_merge_keys_are_resolved() -> None:
+    text = pod() + "  initContainers:\n  - &a {name: first, image: busybox}\n  - {<<: *a, name: second}\n"
+    assert [each.name for each in one(text).spec.initContainers] == ["first", "second"]
+
+
+def test_what_cannot_be_read_is_reported_and_the_rest_is_collected() -> None:
+    found = read(f"{pod('one')}---\nkind: [\n---\n{pod('two')}")
+    assert titles(found) == ["Pod shop/one", "Pod shop/two"]
+    assert str(found.skipped[0]).startswith("<stdin>:8:1: not YAML")
+
+
+def test_nothing_to_assess_is_an_error() -> None:
+    with pytest.raises(InputError, match="no workloads"):
+        read("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\n")
+
+
+def test_a_patch_is_not_assessed() -> None:
+    patch = pod("patched").replace("image: busybox", "resources: {}")
+    found = read(f"{patch}---\n{pod()}")
+    assert titles(found) == ["Pod shop/web"]
+    assert "patch" in found.skipped[0].what
+
+
+def test_a_named_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "pod.yaml").write_text(pod())
+    with pytest.raises(InputError, match="no such file"):
+        collect([str(tmp_path), str(tmp_path / "other.yaml")], io.BytesIO())
+
+
+def test_files_that_are_no_manifests_are_passed_over_in_folders(tmp_path: Path) -> None:
+    (tmp_path / "values.yaml").write_text("image: {tag: !custom 1}\nports: [80]\n")
+    (tmp_path / "pod.yaml").write_text(pod())
+    found = collect([str(tmp_path)], io.BytesIO())
+    assert (titles(found), found.skipped) == (["Pod shop/web"], ())
+
+
+def test_a_chart_that_is_not_rendered_is_reported_once(tmp_path: Path) -> None:
+    templates = tmp_path / "chart" / "templates"
+    templates.mkdir(parents=True)
+    (tmp_path / "chart" / "Chart.yaml").write_text("name: chart\n")
+    for name in ("one", "two"):
+        (templates / f"{name}.yaml").write_text(pod("{{ .Release.Name }}"))
+    (tmp_path / "pod.yaml").write_text(pod())
+    found = collect([str(tmp_path)], io.BytesIO())
+    assert titles(found) == ["Pod shop/web"]
+    assert [(each.where, "helm template" in each.fix) for each in found.skipped] == [(str(tmp_path / "chart"), True)]
+
+
+def test_an_unreadable_file_in_a_folder_leaves_the_result_incomplete(tmp_path: Path) -> None:
+    (tmp_path / "pod.yaml").write_text(pod())
+    (tmp_path / "broken.yaml").symlink_to(tmp_path / "nowhere")
+    found = collect([str(tmp_path)], io.BytesIO())
+    shortfall = found.shortfall()
+    assert shortfall is not None
+    assert (shortfall.exit_code, "broken.yaml" in shortfall.what) == (4, True)
+
+
+def test_a_pipe_in_a_folder_does_not_hold_it_up(tmp_path: Path) -> None:
+    (tmp_path / "pod.yaml").write_text(pod())
+    os.mkfifo(tmp_path / "pipe.yaml")
+    assert len(collect([str(tmp_path)], io.BytesIO()).unreached) == 1
+
+
+def test_windows_line_ends_and_byte_order_marks_are_read() -> None:
+    found = read("\ufeff" + f"{pod('one')}---\n{pod('two')}".replace("\n", "\r\n"))
+    assert [(each.name, each.source.line) for each in found.workloads] == [("one", 1), ("two", 7)]
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\u0085", "\r"])
+def test_a_foreign_line_break_hides_nothing(separator: str) -> None:
+    assert one(pod() + f"  # a comment{separator}  hostNetwork: true\n").spec.hostNetwork is True
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: " + "[" * 100_000,
+        "- " * 100_000 + "kind",
+        "kind: " + "{a: " * 100_000,
+        "kind: &b0 [x]\n" + "".join(f"b{i + 1}: &b{i + 1} [{','.join([f'*b{i}'] * 9)}]\n" for i in range(9)),
+        "\n".join(" " * depth + "kind:" for depth in range(3000)),
+        "{" * 100_000,
+        '{"kind": ' * 100_000,
+    ],
+    ids=["flow", "dashes", "mappings", "billion laughs", "indentation", "braces", "json"],
+)
+def test_hostile_documents_cost_little(text: str) -> None:
+    found = read(f"{pod()}---\n{text}\n")
+    assert titles(found) == ["Pod shop/web"]
+    assert found.skipped
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(st.binary(max_size=200), st.text(max_size=200).map(str.encode)))
+@example(b"kind: Pod\napiVersion: v1\nspec: {containers: [{image: !x y}]}")
+@example(b"kind: Pod\napiVersion: v1\nmetadata: []\nspec: {containers: [{image: a, env: 1, ports: [7]}]}")
+@example(b"kind: List\napiVersion: v1\nitems: [1, null, {kind: List, items: [{}]}]")
+def test_no_bytes_crash_it(data: bytes) -> None:
+    with suppress(InputError):
+        read(data)
+
+
+_LINES = """\
+kind: Pod
+kind: List
+apiVersion: v1
+metadata: {name: 0x1}
+spec:
+items:
+  containers:
+  - image: a
+    name: yes
+    ports: [{containerPort: 08}]
+    env:
+    - {name: 1, value: no}
+  hostNetwork: on
+  volumes: [{}]
+  volumes: [{name: a, hostPath: {path: ~}}]
+<<: {a: b}
+&a b: *a
+? x
+\t
+---
+...
+""".splitlines()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(_LINES), max_size=20).map("\n".join))
+def test_no_shuffled_manifest_crashes_it(text: str) -> None:
+    with suppress(InputError):
+        found = read(text)
+        for each in found.workloads:
+            found.locate(each.source, f"{each.path}.containers[0].image")
+
+
+def test_static_pods_are_marked_as_the_kubelet_marks_them(tmp_path: Path) -> None:
+    (tmp_path / "etcd").write_text(pod("etcd").replace(", namespace: shop", ""))
+    (tmp_path / ".hidden.yaml").write_text(pod("hidden"))
+    (tmp_path / "below").mkdir()
+    (tmp_path / "job.yaml").write_text(embedding("batch/v1", "Job", f"spec: {{{_TEMPLATE}}}"))
+    found = static.collect(str(tmp_path))
+    assert titles(found) == ["Pod default/etcd"]
+    assert found.workloads[0].metadata.annotations == {"kubernetes.io/config.source": "file"}
+    assert "not a Pod" in found.skipped[0].what
+
+
+def test_a_folder_of_static_pods_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot read the folder"):
+        static.collect(str(tmp_path / "manifests"))
