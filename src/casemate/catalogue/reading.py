@@ -18,7 +18,7 @@ import msgspec
 
 from casemate.catalogue import conditions
 from casemate.catalogue.lines import Lined, Step, read
-from casemate.catalogue.rows import Criterion, Escape, Fit, Leftover, Profile, Row, Rule, Runtime
+from casemate.catalogue.rows import Criterion, Escape, Fit, Leftover, Profile, Row, Rule, Runtime, Tested
 from casemate.errors import InputError
 from casemate.model.assessment import Outcome
 from casemate.model.boundary import Boundary
@@ -51,6 +51,14 @@ def shipped(table: str) -> tuple[Found, ...]:
     """The rows of a table that casemate ships."""
     data = resources.files(__package__).joinpath(f"{table}.yaml").read_bytes()
     return tuple(_rows(read(data, f"{table}.yaml"), table, ()))
+
+
+@cache
+def tests() -> tuple[Tested, ...]:
+    """What real runs showed of fits (`make compat` writes it)."""
+    document = read(resources.files(__package__).joinpath("tested.yaml").read_bytes(), "tested.yaml")
+    rows = document.value if isinstance(document.value, list) else []
+    return msgspec.convert([_cell(row, "outcome", ()) for row in rows], tuple[Tested, ...])
 
 
 def of_user(path: Path) -> Iterator[Found]:

@@ -35,7 +35,9 @@ Feature: TypeAlias = Literal[
     "selinux", "gpu", "block-devices", "checkpoint", "exec", "port-forward", "host-namespaces", "nested-containers",
     "memory-encryption", "attestation",
 ]  # fmt: skip
-Requirement: TypeAlias = Literal["kvm", "bare-metal", "sev-snp", "tdx", "secure-execution", "vfio", "remote-hypervisor"]
+Requirement: TypeAlias = Literal[
+    "kvm", "bare-metal", "devmapper", "s390x", "sev-snp", "tdx", "secure-execution", "vfio", "remote-hypervisor"
+]
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -110,17 +112,29 @@ class Profile(Criterion, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Cell(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How one feature fares under one family.
 
-    `weakens`: it works, and opens the boundary. `minor`: it differs, but hardly any workload notices. Unset source,
-    certainty and date are the row's.
+    `weakens`: it works, and opens the boundary. `minor`: it differs, but hardly any workload notices. `tested`: the
+    version with which a run of ours showed it. Unset source, certainty and date are the row's.
     """
 
     outcome: Outcome
     text: str = ""
     weakens: bool = False
     minor: bool = False
+    tested: str = ""
     source: str = ""
     certainty: Certainty | None = None
     date: datetime.date | None = None
+
+
+class Tested(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a real run showed of a feature (the id of its fit) under a family, with which version, when."""
+
+    fit: str
+    family: Family
+    outcome: Outcome
+    version: str
+    date: datetime.date
+    text: str = ""
 
 
 class Fit(Row, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -139,6 +153,19 @@ class Fit(Row, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if found is not None:
             return found
         return Cell(outcome=Outcome.WORKS if "runc" in families else Outcome.UNTESTED)
+
+    def with_test(self, test: Tested) -> Fit:
+        """The row with what a run showed: it counts more than what documents say."""
+        known = self.under.get(test.family, Cell(outcome=test.outcome))
+        cell = msgspec.structs.replace(
+            known,
+            outcome=test.outcome,
+            tested=test.version,
+            date=test.date,
+            certainty="measured",
+            text=test.text or known.text,
+        )
+        return msgspec.structs.replace(self, under={**self.under, test.family: cell})
 
 
 Answer: TypeAlias = Literal["yes", "partly", "no", "unknown", "n-a"]

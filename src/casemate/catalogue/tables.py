@@ -2,7 +2,8 @@
 
 1. Casemate ships one file per table. A user's file is a mapping from tables' names to rows; a row of an id that is
    there already takes its place, whole; another is added. Later files win.
-2. An id belongs to one table only, so that `explain ID` and `catalogue show ID` mean one thing.
+2. What a real run showed of a fit (tested.yaml) takes the place of what documents say of it.
+3. An id belongs to one table only, so that `explain ID` and `catalogue show ID` mean one thing.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-from casemate.catalogue.reading import TABLES, Found, of_user, shipped
+from casemate.catalogue.reading import TABLES, Found, of_user, shipped, tests
 from casemate.catalogue.rows import Component, Criterion, Escape, Fit, Leftover, Profile, Row, Rule, Runtime
 from casemate.catalogue.runtimes import Runtimes
 from casemate.catalogue.versions import below, is_fixed
@@ -96,6 +97,10 @@ def _assemble(found: Iterable[Found]) -> Catalogue:
         if owner != each.table:
             raise InputError(f"`{each.row.id}` is an id of table {owner}", where=each.where, fix="use another id")
         tables[each.table][each.row.id] = each.row
+    for test in tests():
+        fit = tables["fits"].get(test.fit)
+        if isinstance(fit, Fit):
+            tables["fits"][fit.id] = fit.with_test(test)
     return Catalogue(
         runtimes=Runtimes(_of(Runtime, tables["runtimes"])),
         criteria=_of(Criterion, tables["criteria"]),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
 
 from casemate import catalogue
+from casemate.catalogue import reading, rows
 from casemate.catalogue.conditions import asked
 from casemate.catalogue.rows import Defence, Escape, Family, Fit
 from casemate.model.assessment import Outcome, Relevance
@@ -165,3 +168,19 @@ def test_overheads_are_quantities() -> None:
     assert row is not None
     assert row.overhead is not None
     assert (row.overhead.cost().memory, row.overhead.cost().cpu) == (320 << 20, 250)
+
+
+def test_what_a_run_showed_counts_more_than_documents() -> None:
+    row = SHIPPED.row("R9")
+    assert isinstance(row, Fit)
+    test = rows.Tested(
+        fit="R9", family="kata", outcome=Outcome.WORKS, version="kata 4.1.0", date=datetime.date(2026, 11, 1)
+    )
+    cell = row.with_test(test).cell(("kata",))
+    assert (cell.outcome, cell.tested, cell.certainty) == (Outcome.WORKS, "kata 4.1.0", "measured")
+    assert cell.text == row.cell(("kata",)).text
+
+
+def test_runs_are_of_fits_that_exist() -> None:
+    known = {row.id for row in SHIPPED.fits}
+    assert [test.fit for test in reading.tests() if test.fit not in known] == []
