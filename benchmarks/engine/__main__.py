@@ -1,4 +1,4 @@
-"""`python -m benchmarks.engine`: measure, print a table with ratios, write JSON and docs/benchmarks.md's table."""
+"""`python -m benchmarks.engine`: measure, print tables with ratios, write JSON and docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -17,17 +17,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.engine import ours, podman, raw
+from benchmarks.engine import ours, page, podman, raw
+from benchmarks.engine.page import Row
 from benchmarks.engine.pods import CLASSES, IMAGE, write_manifest
 from casemate.engine import node as node_facts
-from casemate.engine.handlers import load as load_handlers
+from casemate.engine.known_handlers import load as load_handlers
 from casemate.engine.paths import EnginePaths
 from casemate.engine.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "tests" / "integration"))
-HEADER = ("handler", "Pods", "raw", "ours", "÷ raw", "command", "podman", "podman ÷ command", "MiB/Pod", "CPU ms/Pod")
-Row = dict[str, object]
 NOT_MEASURED = "not measured"
 
 
@@ -37,6 +36,7 @@ def main() -> int:
     parser.add_argument("--handlers", default=",".join(CLASSES), help="which handlers, comma-separated")
     parser.add_argument("--rounds", type=int, default=3, help="rounds; 100 Pods are started in one round fewer")
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "engine.json")
+    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "benchmarks.md")
     parser.add_argument("--no-podman", action="store_true")
     chosen = parser.parse_args()
     paths = EnginePaths("bench")
@@ -47,9 +47,10 @@ def main() -> int:
             rows = list(measure(chosen, paths, Path(folder)))
     finally:
         ours.call("engine", "stop", paths=paths)
-    document = {"date": time.strftime("%Y-%m-%d"), "machine": machine(), "rows": rows}
+    document: page.Document = {"date": time.strftime("%Y-%m-%d"), "machine": machine(), "rows": rows}
     chosen.output.write_text(json.dumps(document, indent=2) + "\n")
-    print(table(rows))
+    chosen.page.write_text(page.page(document))
+    print(page.table(rows), page.costs(rows), sep="\n\n")
     return 0
 
 
@@ -136,16 +137,6 @@ def row_of(handler: str, count: int, rounds: int, raws: dict[int, list[float]], 
         "supervisorMebibytesPerPod": round(statistics.median(c.memory for c in costs) / count / 2**20, 3),
         "supervisorCpuMillisecondsPerPod": round(statistics.median(c.cpu for c in costs) / count * 1000, 1),
     }
-
-
-def table(rows: list[Row]) -> str:
-    keys = "handler pods rawSeconds engineSeconds engineOverRaw commandSeconds podmanSeconds podmanOverCommand"
-    keys += " supervisorMebibytesPerPod supervisorCpuMillisecondsPerPod"
-    lines = ["| " + " | ".join(HEADER) + " |", "|" + "---|" * len(HEADER)]
-    for row in rows:
-        cells = [row[key] for key in keys.split()]
-        lines.append("| " + " | ".join("—" if cell is None else str(cell) for cell in cells) + " |")
-    return "\n".join(lines)
 
 
 def machine() -> dict[str, object]:

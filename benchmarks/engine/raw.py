@@ -6,8 +6,8 @@ import asyncio
 import shutil
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from benchmarks.engine.pods import configurations
 from casemate.engine import cgroup
@@ -16,8 +16,6 @@ from casemate.engine.cri.client import CriClient
 from casemate.engine.paths import EnginePaths
 from casemate.engine.settings import EngineSettings
 from casemate.model.handler import NodeFacts
-
-T = TypeVar("T")
 
 
 async def start_seconds(
@@ -41,18 +39,18 @@ async def start_seconds(
         await client.version()
         try:
             began = time.monotonic()
-            await at_most(in_flight, [lambda pair=pair: start(*pair) for pair in made])
+            await at_most(in_flight, [partial(start, *pair) for pair in made])
             return time.monotonic() - began
         finally:
-            await at_most(4, [lambda each=each: remove(each) for each in sandboxes])
+            await at_most(4, [partial(remove, each) for each in sandboxes])
             tidy(sandbox for sandbox, _ in made)
 
 
-async def at_most(limit: int, calls: list[Callable[[], Awaitable[T]]]) -> None:
+async def at_most(limit: int, calls: list[Callable[[], Awaitable[None]]]) -> None:
     """Make the calls, that many at a time."""
     gate = asyncio.Semaphore(limit)
 
-    async def one(call: Callable[[], Awaitable[T]]) -> None:
+    async def one(call: Callable[[], Awaitable[None]]) -> None:
         async with gate:
             await call()
 
