@@ -6,7 +6,7 @@ import io
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -27,7 +27,7 @@ from casemate.report.assess_sarif import sarif
 from casemate.report.assess_table import table, wide
 
 Format = Literal["table", "wide", "json", "sarif", "junit", "html", "markdown", "csv", "policyreport"]
-_RENDERERS: dict[Format, Callable[[Assessment], str]] = {
+_RENDERERS: dict[Format, Callable[[Assessment], str | Iterator[str]]] = {
     "wide": wide,
     "json": assessment_json,
     "sarif": sarif,
@@ -72,7 +72,9 @@ def assess(
     where = where or Where()
     found = decided.assess(path, where, known, permitted or None)
     assessment = _assessment(found, known, FailOn(fail_on), where.inputs(path), output)
-    print(_rendered(assessment, output))
+    for piece in _rendered(assessment, output):
+        sys.stdout.write(piece)
+    print()
     return _exit_code(assessment)
 
 
@@ -96,15 +98,16 @@ def _assessment(
     )
 
 
-def _rendered(assessment: Assessment, output: Format) -> str:
+def _rendered(assessment: Assessment, output: Format) -> Iterable[str]:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A character that the terminal's encoding lacks is shown by its number, and ends nothing.
         sys.stdout.reconfigure(errors="backslashreplace")
     if output != "table":
-        return _RENDERERS[output](assessment)
+        rendered = _RENDERERS[output](assessment)
+        return (rendered,) if isinstance(rendered, str) else rendered
     terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if terminal else 80
-    return table(assessment, width, colour=terminal and not os.environ.get("NO_COLOR"))
+    return (table(assessment, width, colour=terminal and not os.environ.get("NO_COLOR")),)
 
 
 def _exit_code(assessment: Assessment) -> int:

@@ -70,7 +70,6 @@ class Judged:
     """A finding as this assessment counts it."""
 
     finding: Finding
-    fingerprint: str
     suppression: Suppression | None
     known: bool
 
@@ -93,7 +92,12 @@ class Entry:
     findings: tuple[Judged, ...]
     standing: Standing
 
-    @property
+    @cached_property
+    def fingerprints(self) -> tuple[str, ...]:
+        """The findings' fingerprints, in their order."""
+        return fingerprints(self.item)
+
+    @cached_property
     def weaknesses(self) -> tuple[Judged, ...]:
         """The findings that matter, but the gap itself."""
         return tuple(each for each in self.findings if each.matters and not each.finding.gap)
@@ -152,14 +156,15 @@ def judge(
 
 def gone(entries: Iterable[Entry], baseline: Collection[str]) -> int:
     """How many findings of the baseline are there no more."""
-    return len(set(baseline) - {each.fingerprint for entry in entries for each in entry.findings})
+    return len(set(baseline) - {each for entry in entries for each in entry.fingerprints})
 
 
 def _entry(item: Assessed, fail_on: FailOn, baseline: Collection[str]) -> Entry:
     accepted = {each.rule: each for each in item.suppressions}
+    # Fingerprints cost more than all the rest here, and without a baseline few reports need them.
+    known = tuple(each in baseline for each in fingerprints(item)) if baseline else (False,) * len(item.findings)
     findings = tuple(
-        Judged(finding, fingerprint, accepted.get(finding.rule), fingerprint in baseline)
-        for finding, fingerprint in zip(item.findings, fingerprints(item), strict=True)
+        Judged(finding, accepted.get(finding.rule), knows) for finding, knows in zip(item.findings, known, strict=True)
     )
     return Entry(item, findings, _standing(item, findings, fail_on))
 

@@ -27,26 +27,24 @@ _EXCUSED = (Standing.ACCEPTED, Standing.KNOWN)
 _Cells = dict[tuple[Boundary, Boundary], list[int]]
 
 
-def assessment_html(assessment: Assessment) -> str:
-    """The page."""
-    return "\n".join(
-        [
-            *_head(),
-            *_header(assessment),
-            '<main id="main">',
-            *_notices(assessment),
-            *_matrix(assessment),
-            *_workloads(assessment),
-            *_rules(assessment),
-            *_escapes(assessment),
-            *_exceptions(assessment),
-            "</main>",
-            f"<footer><p>Made by casemate {markup(assessment.version)}. A boundary that is declared or resolved is not "
-            "yet proven; counts of escapes are no probabilities.</p></footer>",
-            "</body>",
-            "</html>",
-        ]
-    )
+def assessment_html(assessment: Assessment) -> Iterator[str]:
+    """The page, in pieces: with thousands of workloads it is large."""
+    return (f"{piece}\n" for piece in _page(assessment))
+
+
+def _page(assessment: Assessment) -> Iterator[str]:
+    yield from _head()
+    yield from _header(assessment)
+    yield '<main id="main">'
+    yield from _notices(assessment)
+    yield from _matrix(assessment)
+    yield from _workloads(assessment)
+    yield from _rules(assessment)
+    yield from _escapes(assessment)
+    yield from _exceptions(assessment)
+    yield "</main>"
+    yield f"<footer><p>Made by casemate {markup(assessment.version)}. A boundary that is declared or resolved is not"
+    yield "yet proven; counts of escapes are no probabilities.</p></footer>\n</body>\n</html>"
 
 
 @cache
@@ -164,8 +162,8 @@ def _rules(assessment: Assessment) -> Iterator[str]:
             f'<li><a href="#w{number}">{markup(title(assessment.entries[number].item.workload))}</a></li>'
             for number in numbers
         ]
-        more = f"<li>and {len(links) - _LISTED} more</li>" if len(links) > _LISTED else ""
-        yield f"<ul>{''.join(links[:_LISTED])}{more}</ul>\n</div></details>"
+        more = f"<li>and {len(numbers) - _LISTED} more</li>" if len(numbers) > _LISTED else ""
+        yield f"<ul>{''.join(links)}{more}</ul>\n</div></details>"
     yield "</section>"
 
 

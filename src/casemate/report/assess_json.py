@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 import msgspec
@@ -21,20 +21,35 @@ from casemate.report.assess_text import readable
 Document: TypeAlias = dict[str, object]
 
 
-def assessment_json(assessment: Assessment) -> str:
-    """The document, indented."""
-    return encoded(
-        {
-            "apiVersion": API_VERSION,
-            "kind": "Assessment",
-            "version": assessment.version,
-            "summary": _summary(assessment),
-            "items": [item_of(entry) for entry in assessment.entries],
-            "exceptions": [_exception(each) for each in assessment.exceptions],
-            "notLookedAt": [readable(each) for each in assessment.missed],
-            "skipped": [readable(each) for each in assessment.skipped],
-        }
-    )
+def assessment_json(assessment: Assessment) -> Iterator[str]:
+    """The document, indented, in pieces: with thousands of workloads it is large."""
+    document = {
+        "apiVersion": API_VERSION,
+        "kind": "Assessment",
+        "version": assessment.version,
+        "summary": _summary(assessment),
+        "exceptions": [_exception(each) for each in assessment.exceptions],
+        "notLookedAt": [readable(each) for each in assessment.missed],
+        "skipped": [readable(each) for each in assessment.skipped],
+    }
+    yield from with_array(encoded(document), "items", (item_of(entry) for entry in assessment.entries))
+
+
+def with_array(document: str, name: str, items: Iterable[Document], depth: int = 1) -> Iterator[str]:
+    """The indented JSON of an object, with one more array at its end, item by item.
+
+    `depth` says how many objects and arrays end there, one inside the other; the innermost gets the array.
+    """
+    lines = document.split("\n")
+    begin, end = "\n".join(lines[:-depth]), "\n".join(lines[-depth:])
+    margin = " " * (2 * depth)
+    yield f'{begin},\n{margin}"{name}": ['
+    separator = "\n"
+    for each in items:
+        # A line feed in JSON's text is never part of a value.
+        yield separator + margin + "  " + encoded(each).replace("\n", f"\n{margin}  ")
+        separator = ",\n"
+    yield f"\n{margin}]\n{end}"
 
 
 def encoded(document: Mapping[str, object]) -> str:
@@ -53,7 +68,9 @@ def item_of(entry: Entry) -> Document:
         "gap": item.gap,
         "recommendation": _recommendation(item.recommendation),
         "blockers": [_blocker(each) for each in item.blockers],
-        "findings": [_finding(each) for each in entry.findings],
+        "findings": [
+            _finding(each, fingerprint) for each, fingerprint in zip(entry.findings, entry.fingerprints, strict=True)
+        ],
         "escapes": _escapes(item),
         "suppressions": [_suppression(each) for each in item.suppressions],
     }
@@ -144,7 +161,7 @@ def _blocker(blocker: Blocker) -> Document:
     }
 
 
-def _finding(judged: Judged) -> Document:
+def _finding(judged: Judged, fingerprint: str) -> Document:
     finding: Finding = judged.finding
     accepted = judged.suppression
     return {
@@ -155,7 +172,7 @@ def _finding(judged: Judged) -> Document:
         "fix": finding.fix,
         **({"line": finding.line, "column": finding.column} if finding.line else {}),
         "gap": finding.gap,
-        "fingerprint": judged.fingerprint,
+        "fingerprint": fingerprint,
         **({"known": True} if judged.known else {}),
         **({"accepted": _suppression(accepted)} if accepted else {}),
     }

@@ -11,14 +11,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
 from casemate.model.assessment import Relevance
 from casemate.model.workload import Workload
 from casemate.report.assess_document import Assessment, Entry, Judged, RuleText
-from casemate.report.assess_json import Document, encoded
+from casemate.report.assess_json import Document, encoded, with_array
 from casemate.report.assess_text import readable, visible
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -26,21 +26,28 @@ _FINGERPRINT = "casemate/v1"
 _STREAMS = ("", "-", "<stdin>")
 
 
-def sarif(assessment: Assessment) -> str:
-    """The log file: one run of one tool."""
-    results = [(entry, judged) for entry in assessment.entries for judged in entry.findings if _shown(judged)]
-    rules = sorted({judged.finding.rule for _, judged in results})
+def sarif(assessment: Assessment) -> Iterator[str]:
+    """The log file, in pieces: one run of one tool."""
+    shown = (judged for entry in assessment.entries for judged in entry.findings if _shown(judged))
+    rules = sorted({judged.finding.rule for judged in shown})
     index = {rule: number for number, rule in enumerate(rules)}
     run = {
         "tool": {"driver": _driver(assessment, rules)},
         "columnKind": "unicodeCodePoints",
         "invocations": [_invocation(assessment)],
-        "results": [
-            _result(entry, judged, index[judged.finding.rule], baseline=assessment.fixed is not None)
-            for entry, judged in results
-        ],
     }
-    return encoded({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
+    log = encoded({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
+    # The log, its runs and the run end there: results go into the run.
+    yield from with_array(log, "results", _results(assessment, index), depth=3)
+
+
+def _results(assessment: Assessment, index: Mapping[str, int]) -> Iterator[Document]:
+    baseline = assessment.fixed is not None
+    for entry in assessment.entries:
+        for judged, fingerprint in zip(entry.findings, entry.fingerprints, strict=True):
+            if _shown(judged):
+                result = _result(entry, judged, fingerprint, baseline=baseline)
+                yield {"ruleId": judged.finding.rule, "ruleIndex": index[judged.finding.rule], **result}
 
 
 def _shown(judged: Judged) -> bool:
@@ -65,16 +72,13 @@ def _invocation(assessment: Assessment) -> Document:
     return found | ({"toolExecutionNotifications": notifications} if notifications else {})
 
 
-def _result(entry: Entry, judged: Judged, rule: int, *, baseline: bool) -> Document:
-    finding = judged.finding
+def _result(entry: Entry, judged: Judged, fingerprint: str, *, baseline: bool) -> Document:
     result: Document = {
-        "ruleId": finding.rule,
-        "ruleIndex": rule,
         "kind": "fail",
         "level": _level(judged),
         "message": {"text": _message(entry, judged)},
         "locations": [_location(entry.item.workload, judged)],
-        "partialFingerprints": {_FINGERPRINT: judged.fingerprint},
+        "partialFingerprints": {_FINGERPRINT: fingerprint},
     }
     if baseline:
         result["baselineState"] = "unchanged" if judged.known else "new"

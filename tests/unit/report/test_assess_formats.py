@@ -18,13 +18,11 @@ from sarif_rules import problems
 from casemate.model.assessment import Assessed, Relevance
 from casemate.model.boundary import Boundary
 from casemate.model.fingerprint import fingerprints
+from casemate.report import assess_html, assess_json, assess_sarif
 from casemate.report.assess_document import Assessment, FailOn
 from casemate.report.assess_flat import assessment_csv, assessment_markdown
-from casemate.report.assess_html import assessment_html
-from casemate.report.assess_json import assessment_json
 from casemate.report.assess_junit import junit
 from casemate.report.assess_policyreport import policy_reports
-from casemate.report.assess_sarif import sarif
 from casemate.report.assess_table import table, wide
 
 TEXTS = {
@@ -37,6 +35,20 @@ TEXTS = {
     "no character": "a\x00b\ufffe\ud800c",
     "tags": "a\U000e0041\U000e0042",
 }
+
+
+def assessment_html(shown: Assessment) -> str:
+    return "".join(assess_html.assessment_html(shown))
+
+
+def assessment_json(shown: Assessment) -> str:
+    return "".join(assess_json.assessment_json(shown))
+
+
+def sarif(shown: Assessment) -> str:
+    return "".join(assess_sarif.sarif(shown))
+
+
 RENDERERS: dict[str, Callable[[Assessment], str]] = {
     "table": table,
     "wide": wide,
