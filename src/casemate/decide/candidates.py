@@ -2,6 +2,7 @@
 
 1. First the classes that the surroundings have; then the catalogue's own, where somebody would have to install them,
    each by the first plain name that its RuntimeClass commonly has.
+   Of those that stand alike in the table of fits, the cheapest: what fails under one fails under all.
 2. Managed runtimes exist only where their vendor offers them: they are candidates where such a class is there, or is
    permitted by name.
 3. `permitted` names classes or runtimes; None means all. The default handler's class is named "".
@@ -50,7 +51,11 @@ def candidates(
     """All candidates that are stronger than the default handler, cheapest first."""
     offered = (*_offered(catalogue, classes), *_catalogued(catalogue, classes, surroundings, permitted))
     allowed = (each for each in offered if _is_permitted(each, permitted))
-    return tuple(sorted((each for each in allowed if each.runtime.boundary > Boundary.SHARED), key=_price))
+    strong = sorted((each for each in allowed if each.runtime.boundary > Boundary.SHARED), key=_price)
+    if permitted is not None:
+        return tuple(strong)
+    alike = {(each.runtime.families, each.runtime.boundary): each for each in reversed(strong) if not each.offered}
+    return tuple(each for each in strong if each.offered or each in alike.values())
 
 
 def cost(runtime: Runtime | None, document: RuntimeClass | None) -> Cost:
@@ -82,7 +87,8 @@ def _catalogued(
 ) -> Iterator[Candidate]:
     taken = {name for name in classes.documents if name}
     for runtime in catalogue.runtimes.runtimes:
-        plain = [name for name in runtime.classes if "*" not in name and name not in taken]
+        names = (name.removesuffix("*") for name in runtime.classes)
+        plain = [name for name in names if "*" not in name and not name.endswith("-") and name not in taken]
         named = [name for name in plain if permitted and name in permitted]
         if runtime.managed and not named:
             continue

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -30,6 +31,8 @@ from casemate.model.boundary import Boundary
 from casemate.model.surroundings import Surroundings
 from casemate.model.workload import Workload
 
+_KEPT: Final = 20_000
+
 
 @dataclass(frozen=True, slots=True)
 class Read:
@@ -38,6 +41,11 @@ class Read:
     workload: Workload
     facts: Facts
     answers: Answers
+
+    @property
+    def wasm_only(self) -> bool:
+        """Whether every image is known to be a Wasm module."""
+        return "wasm-only" in self.facts.marks
 
 
 class Cases:
@@ -54,10 +62,11 @@ class Cases:
         self._permitted = permitted
         self._questions = questions
         self._boundary = has.rules(questions)
-        self._fits = fit.fits(catalogue, questions)
+        self._fits = fit.Fits(catalogue, questions)
         self.references = References(catalogue, questions)
         self._classes = Classes(catalogue, surroundings)
         self._candidates = candidates(catalogue, self._classes, surroundings, permitted)
+        self._about: dict[tuple[Resolved, bool], Answers] = {}
 
     def read(self, workload: Workload) -> Read:
         """The workload's facts and what they answer."""
@@ -70,28 +79,38 @@ class Cases:
 
     def answers(self, read: Read, resolved: Resolved) -> Answers:
         """All answers, with those about a class."""
-        about = resolved.facts(read.workload.spec, wasm_only="wasm-only" in read.facts.marks)
-        return {**read.answers, **self._questions.answers(about)}
+        spec = read.workload.spec
+        if spec.overhead or spec.nodeSelector:
+            return {**read.answers, **self._questions.answers(resolved.facts(spec, wasm_only=read.wasm_only))}
+        key = (resolved, read.wasm_only)
+        if key not in self._about:
+            if len(self._about) >= _KEPT:
+                self._about.clear()
+            self._about[key] = self._questions.answers(resolved.facts(spec, wasm_only=read.wasm_only))
+        return {**read.answers, **self._about[key]}
 
     def case(
         self,
         read: Read,
         resolved: Resolved,
         answers: Answers | None = None,
+        features: fit.Features | None = None,
         *,
         hardened: bool = False,
         installed: bool = True,
+        offered: bool = False,
     ) -> Case:
-        """The workload under a class; `answers` where they are known already."""
+        """The workload under a class; `answers` and `features` where they are known already."""
         answers = self.answers(read, resolved) if answers is None else answers
         root = read.workload.path
         bounded = has.has(resolved, answers, self._boundary, self.references.broken(resolved, answers))
         found: tuple[Blocker, ...] = ()
         if resolved.row:
-            stands = fit.families(resolved.row, user_namespace="user-namespace" in read.facts.marks)
-            found = fit.blockers(fit.features(answers, self._fits), resolved.row, stands, root)
+            features = self._fits.features(read.answers) if features is None else features
+            mapped = "user-namespace" in read.facts.marks
+            found = self._fits.blockers(features, answers, resolved.row, root, user_namespace=mapped)
         rooted = replace(bounded, reasons=from_object(bounded.reasons, root))
-        return Case(resolved, answers, rooted, found, hardened=hardened, installed=installed)
+        return Case(resolved, answers, rooted, found, hardened=hardened, installed=installed, offered=offered)
 
     def verdicts(self, case: Case) -> list[Verdict]:
         """What becomes of the reference escapes in a case."""
@@ -109,14 +128,15 @@ class Cases:
 
     def others(self, read: Read, now: Case, least: Boundary, most: Boundary) -> Iterator[Case]:
         """The workload under the other classes of these boundaries, cheapest first."""
-        spec = read.workload.spec
+        spec, features = read.workload.spec, self._fits.features(read.answers)
         for each in self._candidates:
             if not least <= each.runtime.boundary <= most or (each.name == now.resolved.name and now.resolved.starts):
                 continue
-            if each.modules_only and "wasm-only" not in read.facts.marks:
+            if each.modules_only and not read.wasm_only:
                 continue
             resolved = self._classes.resolve(each.name, spec) if each.offered else self._classes.promised(each.name)
-            yield self.case(read, resolved, installed=each.installed)
+            offered = each.offered or self._permitted is not None
+            yield self.case(read, resolved, None, features, installed=each.installed, offered=offered)
 
     def _permits(self, resolved: Resolved) -> bool:
         names = {resolved.name, resolved.row.id if resolved.row else resolved.name}

@@ -10,55 +10,71 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import Final, TypeAlias
 
-from casemate.catalogue.rows import Family, Fit, Runtime
+from casemate.catalogue.conditions import asked, predicates
+from casemate.catalogue.rows import Cell, Family, Fit, Runtime
 from casemate.catalogue.tables import Catalogue
 from casemate.decide.facts import Places
 from casemate.decide.findings import under
-from casemate.decide.predicates import Answers, Condition, Questions
+from casemate.decide.predicates import Answers, Questions
 from casemate.model.assessment import Blocker, Outcome
 
+Features: TypeAlias = tuple[tuple[int, Places], ...]
+"""The rows that concern a workload, by number, and where."""
 
-@dataclass(frozen=True, slots=True)
+_OF_CLASSES: Final = frozenset({"class", "node"})
+
+
 class Fits:
-    """All rows, compiled."""
+    """All rows, compiled among the other questions of a catalogue."""
 
-    rows: tuple[tuple[Fit, Condition], ...]
+    def __init__(self, catalogue: Catalogue, questions: Questions) -> None:
+        self._rows = catalogue.fits
+        compiled = [(index, row, questions.condition(row.when)) for index, row in enumerate(catalogue.fits)]
+        self._own = tuple((index, holds) for index, row, holds in compiled if not _asks_class(row))
+        self._of_class = tuple((index, holds) for index, row, holds in compiled if _asks_class(row))
+        self._cells: dict[tuple[Family, ...], tuple[Cell | None, ...]] = {}
+
+    def features(self, answers: Answers) -> Features:
+        """The rows that concern a workload whatever its class."""
+        return tuple((index, places) for index, holds in self._own if (places := holds(answers)))
+
+    def blockers(
+        self, features: Features, answers: Answers, runtime: Runtime, root: str, *, user_namespace: bool
+    ) -> tuple[Blocker, ...]:
+        """Everything that does not simply work under a runtime, what fails first."""
+        cells = self._under(families(runtime, user_namespace=user_namespace))
+        of_class = ((index, places) for index, holds in self._of_class if (places := holds(answers)))
+        found = [
+            _blocker(self._rows[index], cell, runtime, under(root, places[0] or self._rows[index].path))
+            for index, places in (*features, *of_class)
+            if (cell := cells[index]) is not None
+        ]
+        return tuple(sorted(found, key=lambda blocker: _ORDER[blocker.outcome])) if len(found) > 1 else tuple(found)
+
+    def _under(self, stands: tuple[Family, ...]) -> tuple[Cell | None, ...]:
+        """The cells of a runtime's families, by row; None where it simply works."""
+        if stands not in self._cells:
+            cells = (row.cell(stands) for row in self._rows)
+            self._cells[stands] = tuple(None if cell.outcome is Outcome.WORKS else cell for cell in cells)
+        return self._cells[stands]
 
 
-def fits(catalogue: Catalogue, questions: Questions) -> Fits:
-    """Compile the rows among the other questions."""
-    return Fits(tuple((row, questions.condition(row.when)) for row in catalogue.fits))
+def _asks_class(row: Fit) -> bool:
+    known = predicates()
+    return any(known[each.predicate].scope in _OF_CLASSES for each in asked(row.when))
 
 
-def features(answers: Answers, compiled: Fits) -> tuple[tuple[Fit, Places], ...]:
-    """The rows that concern a workload with these answers, and where."""
-    return tuple((row, places) for row, holds in compiled.rows if (places := holds(answers)))
+def _blocker(row: Fit, cell: Cell, runtime: Runtime, path: str) -> Blocker:
+    text = f"{row.title}: {cell.text}" if cell.text else row.title
+    return Blocker(id=row.id, runtime=runtime.id, outcome=cell.outcome, text=text, path=path.replace("[*]", "[0]"))
 
 
 def families(runtime: Runtime, *, user_namespace: bool) -> tuple[Family, ...]:
     """Where a runtime stands in the table (rule 3)."""
     own = runtime.families
     return ("userns", *own) if user_namespace and own[:1] == ("runc",) else own
-
-
-def blockers(
-    concerning: Iterable[tuple[Fit, Places]], runtime: Runtime, stands: tuple[Family, ...], root: str
-) -> tuple[Blocker, ...]:
-    """Everything that does not simply work under a runtime, what fails first."""
-    found = [
-        Blocker(
-            id=row.id,
-            runtime=runtime.id,
-            outcome=cell.outcome,
-            text=f"{row.title}: {cell.text}" if cell.text else row.title,
-            path=under(root, places[0] or row.path.replace("[*]", "[0]")),
-        )
-        for row, places in concerning
-        if (cell := row.cell(stands)).outcome is not Outcome.WORKS
-    ]
-    return tuple(sorted(found, key=lambda blocker: _ORDER[blocker.outcome]))
 
 
 _ORDER = {Outcome.FAILS: 0, Outcome.DIFFERS: 1, Outcome.UNTESTED: 2, Outcome.WORKS: 3}

@@ -166,4 +166,11 @@ def _all(parts: tuple[Condition, ...]) -> Condition:
 
 
 def _any(parts: tuple[Condition, ...]) -> Condition:
-    return lambda answers: tuple(dict.fromkeys(place for part in parts for place in part(answers)))
+    def holds(answers: Answers) -> Places:
+        found: Places = ()
+        for part in parts:
+            if places := part(answers):
+                found = tuple(dict.fromkeys((*found, *places))) if found else places
+        return found
+
+    return holds

@@ -4,7 +4,8 @@
 2. When `hardened` suffices and the workload can be hardened where it runs, that is it: it costs no memory.
 3. Else the cheapest permitted runtime at or above need under which nothing `fails`: lowest boundary first, then memory,
    CPU and start. What the cluster has comes before what would have to be installed.
-4. What behaves differently there is said: somebody has to test it or agree.
+4. What behaves differently there is said: somebody has to test it or agree. A runtime that nobody tested the workload's
+   features on is recommended only where the cluster or the user names it, and after all others.
 5. When nothing closes the gap, the nearest that nothing breaks, on nodes of its own: a kernel that is shared with
    nothing else loses less (Kubernetes, Multi-tenancy, node isolation). The reason is what failed first.
 6. While a door to the node is open, or an annotation reconfigures the sandbox, no runtime helps: closing it comes
@@ -36,7 +37,8 @@ _NAMED: Final = 3
 class Case:
     """A workload under one class, as it is or hardened: what it would have, and what would break.
 
-    `installed` is false when the cluster is known not to have the class yet.
+    `installed` is false when the cluster is known not to have the class yet; `offered` is true when somebody named the
+    class: the cluster that has it, or the user who permits it.
     """
 
     resolved: Resolved
@@ -45,6 +47,7 @@ class Case:
     blockers: tuple[Blocker, ...]
     hardened: bool = False
     installed: bool = True
+    offered: bool = False
 
     @property
     def runtime(self) -> Runtime | None:
@@ -55,6 +58,11 @@ class Case:
     def works(self) -> bool:
         """Whether nothing is known to fail."""
         return self.resolved.row is not None and not fails(self.blockers)
+
+    @property
+    def tested(self) -> bool:
+        """Whether somebody saw every feature of the workload there."""
+        return all(blocker.outcome is not Outcome.UNTESTED for blocker in self.blockers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +98,16 @@ def choose(now: Case, need: Need, options: Options) -> Choice:
         return _first(now, need, first, next((case for case in options.within(wanted, _MOST) if case.works), None))
     passed: list[Case] = []
     for case in options.within(wanted, _MOST):
-        if _closes(case, wanted):
-            broken = tuple(each for each in passed if not each.works)
-            return Choice(case, True, _set(case, now, need), (*_gap(now, need), *_refused(broken)), broken)
+        if case.tested and _closes(case, wanted):
+            return _other(case, now, need, passed)
         passed.append(case)
-    return _nearest(now, need, options, passed)
+    untested = next((case for case in passed if case.offered and _closes(case, wanted)), None)
+    return _other(untested, now, need, passed) if untested else _nearest(now, need, options, passed)
+
+
+def _other(case: Case, now: Case, need: Need, passed: list[Case]) -> Choice:
+    broken = tuple(each for each in passed if not each.works)
+    return Choice(case, True, _set(case, now, need), (*_gap(now, need), *_refused(broken)), broken)
 
 
 def _closes(case: Case, wanted: Boundary) -> bool:
@@ -189,11 +202,11 @@ def _set(case: Case, now: Case, need: Need) -> str:
     lead = "Set" if case.installed else f"Install {_title(case)} and its RuntimeClass, then set"
     if name == now.resolved.name:
         return f"Make {_title(case)} available to it: it needs {need.boundary} and has {now.has.boundary}."
-    differing = [each.text.partition(":")[0] for each in case.blockers if each.outcome is Outcome.DIFFERS]
+    differing = [each.text.partition(":")[0] for each in case.blockers]
     if differing:
         more = f" and {len(differing) - _NAMED} more" if len(differing) > _NAMED else ""
         shown = ", ".join(differing[:_NAMED])
-        return f"{lead} runtimeClassName: {name}, after a test of what behaves differently there ({shown}{more})."
+        return f"{lead} runtimeClassName: {name}, after a test of what may behave differently there ({shown}{more})."
     return f"{lead} runtimeClassName: {name}: it needs {need.boundary} and has {now.has.boundary}."
 
 

@@ -16,7 +16,7 @@ fits:
 - {{id: R2, title: GPU, when: {{resource: [nvidia.com/*]}}, under: {{gvisor: fails, kata: fails, firecracker: fails}}}}
 - {{id: R3, title: Sub-path, when: sub-path, under: {{kata: {{outcome: fails, text: never appears}}}}}}
 - {{id: R4, title: Port-forward, when: host-port, under: {{gvisor: differs, kata: differs}}}}
-- {{id: R5, title: Raw block, when: volume-devices, under: {{gvisor: fails, userns: fails}}}}
+- {{id: R5, title: Raw block, when: volume-devices, under: {{gvisor: fails, userns: fails, kata: works}}}}
 hardening:
 - {{id: CM1, when: {{not: user-namespace}}, message: m, why: w, fix: f, relevance: {RELEVANT}}}
 - {{id: CM2, when: writable-root, message: m, why: w, fix: f, relevance: {RELEVANT}}}
@@ -60,17 +60,17 @@ def test_what_the_work_needs_is_not_taken_away_for_hardening():
     assert (found.runtime_class, found.boundary) == ("gvisor", Boundary.SANDBOX)
 
 
-@pytest.mark.parametrize(("needs", "runtime"), [("sandbox", "gvisor"), ("vm", "kata-fc")])
-def test_the_cheapest_runtime_at_need_is_recommended(needs, runtime):
+@pytest.mark.parametrize(("needs", "boundary"), [("sandbox", Boundary.SANDBOX), ("vm", Boundary.VM)])
+def test_the_cheapest_runtime_at_need_is_recommended(needs, boundary):
     found = recommended(PLAIN, needs).recommendation
-    assert (found.runtime_class, found.closes) == (runtime, True)
+    assert (found.boundary, found.closes) == (boundary, True)
     assert found.cost.memory is not None
     assert found.cost.source
 
 
 def test_a_runtime_under_which_something_fails_is_passed_over_with_the_reason():
     found = recommended(container("volumeDevices: [{name: d, devicePath: /d}]"), "sandbox")
-    assert found.recommendation.runtime == "kata-fc"
+    assert found.recommendation.boundary is Boundary.VM
     assert ("R5", "gvisor") in {(blocker.id, blocker.runtime) for blocker in found.blockers}
     assert any(reason.text == "not gVisor: Raw block" for reason in found.recommendation.reasons)
 
@@ -78,8 +78,15 @@ def test_a_runtime_under_which_something_fails_is_passed_over_with_the_reason():
 def test_what_behaves_differently_is_said():
     found = recommended(container("ports: [{containerPort: 1, hostPort: 1}]"), "sandbox").recommendation
     assert (found.runtime, found.differs) == ("gvisor", ("R4",))
-    expected = "Set runtimeClassName: gvisor, after a test of what behaves differently there (Port-forward)."
+    expected = "Set runtimeClassName: gvisor, after a test of what may behave differently there (Port-forward)."
     assert found.sentence == expected
+
+
+def test_what_nobody_tested_is_recommended_only_where_somebody_names_it():
+    assert recommended(GPU, "vm").recommendation.runtime != "krun"
+    found = recommended(GPU, "vm", permitted=("krun",)).recommendation
+    assert (found.runtime_class, found.closes) == ("krun", True)
+    assert found.sentence == "Set runtimeClassName: krun, after a test of what may behave differently there (GPU)."
 
 
 def test_when_nothing_closes_the_gap_the_nearest_is_recommended_with_the_reason():
