@@ -3,7 +3,8 @@
 1. A line `---` parts documents, wherever it stands: no scalar may hold it. JSON is one document.
 2. A fast YAML 1.2 parser reads what means the same to kubectl, which reads YAML 1.1. All else goes to the exact parser
    (`casemate.sources.parse`): octal numbers, merge keys, aliases, tags, infinities, directives, foreign line breaks.
-   The words `yes`, `on` and the like stay text here; where a field is a boolean, the decoder asks for the exact value.
+   So do the words that YAML 1.1 takes for booleans, `yes` and `on` among them. One that is overlooked stays text, and
+   where the field is a boolean the decoder asks for the exact value.
 3. Neither aliases nor depth cost more than they do in the exact parser: text that may hold either goes there.
 4. What the fast parser refuses is read exactly too: its problems have positions and advice.
 """
@@ -14,7 +15,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
+from typing import AnyStr, TypeAlias
 
 import msgspec
 import yaml12
@@ -32,11 +33,17 @@ _BLANK = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*")
 _FOREIGN = re.compile("[\r\x85\u2028\u2029]")
 _DIRECTIVE = re.compile(r"\n(?:%|\.\.\.)")
 _MERGE = re.compile(r"<<[\"']?\s*:")
-_OCTAL = re.compile(r"0(?<=[\s\[{,:]0)[0-9_]")
-_ENDLESS = re.compile(r"\.(?:[iI][nN][fF]|[nN][aA][nN])")
-_HUGE = re.compile(r"[0-9][eE]\+?[0-9]{3}")
+_START = r"(?<![^\s\[{,+\-.]%s)"  # The character before stands where a scalar may begin, so that digests do not count.
+_OCTAL = re.compile(rf"0{_START % '0'}(?:[0-9_]|b[01])|:0(?<=\":0)[0-9_b]")
+_NUMBER = re.compile(rf"[0-9]{_START % '[0-9]'}(?:[0-9.]*(?:_|[eE]\+?[0-9]{{3}})|[0-9]{{18}})")
+_ENDLESS = re.compile(rf"\.{_START % '[.]'}(?:[iI][nN][fF]|[nN][aA][nN])")
+_WORD = re.compile(
+    r"[:\-\[,{?][ \n]*(?:[yYnN]|yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF)(?:[ \t]*[,}\]\n:]|[ \t]+#|[ \t]*\Z)"
+)
 _NESTED = re.compile(r"[-?][ \t]+[-?][ \t]+[-?][ \t]")
 _ITEMS = re.compile(r"^items:[^\n]*\n(?:[ \t]*(?:#[^\n]*)?\n)*( *)- ", re.MULTILINE)
+_JSON_ITEMS = re.compile(rb'"items"\s*:\s*\[\s*\n( +)\{')
+_DEEPEST_LIST = 8
 _DEEP = " " * 200
 _SHORT = 4000  # Characters: too few for more levels than the fast parser's stack holds.
 _ANCHOR = re.compile(r"&(?<=[\s\[{,:]&)([^\s,\[\]{}]+)")
@@ -69,7 +76,7 @@ def read(data: bytes, file: str) -> Iterator[Written | Problem]:
     if len(data) > MAX_FILE:
         yield Problem(file, f"larger than {MAX_FILE >> 20} MiB", "split the file")
     elif data.lstrip()[:1] in (b"{", b"[") and (found := _json(data)) is not None:
-        yield from _json_items(found, file)
+        yield from _json_items(found, data, file)
     else:
         yield from _yaml(data, file)
 
@@ -102,13 +109,35 @@ def _json(data: bytes) -> _Head | dict[str, object] | None:
         return None
 
 
-def _json_items(found: _Head | dict[str, object], file: str) -> Iterator[Written]:
+def _json_items(found: _Head | dict[str, object], data: bytes, file: str) -> Iterator[Written]:
     if isinstance(found, dict):
-        yield Written(found, file, 1)
+        yield Written(found, file, 1 + data[: len(data) - len(data.lstrip())].count(b"\n"))
         return
-    for index, raw in enumerate(found.items or ()):
+    items = found.items or []
+    for raw, line in zip(items, _json_lines(data, len(items)), strict=True):
         value = msgspec.json.decode(raw)
-        yield Written(_typed(value, found.kind, found.apiVersion), file, 1, item=index)
+        yield from _opened(Written(_typed(value, found.kind, found.apiVersion), file, line), depth=1)
+
+
+def _json_lines(data: bytes, count: int) -> list[int]:
+    """Where items begin in JSON laid out for people: the lines of braces in one column, when there are as many."""
+    start = _JSON_ITEMS.search(data)
+    if start:
+        first = start.start(1)
+        at = [match.start() for match in re.finditer(rb"^%s\{" % start[1], data[first:], re.MULTILINE)]
+        if len(at) == count:
+            begin = 1 + data.count(b"\n", 0, first)
+            return [begin + before for before in _line_ends(data, b"\n", first, at)]
+    return [1] * count
+
+
+def _line_ends(data: AnyStr, end: AnyStr, first: int, offsets: list[int]) -> Iterator[int]:
+    """How many lines end before each of some ascending offsets."""
+    lines, here = 0, 0
+    for offset in offsets:
+        lines += data.count(end, first + here, first + offset)
+        here = offset
+        yield lines
 
 
 def _yaml(data: bytes, file: str) -> Iterator[Written | Problem]:
@@ -152,7 +181,7 @@ def _is_trap(text: str) -> bool:
     """Whether the fast parser might read it as something else than kubectl does, or not survive it."""
     if "!!" in text or ("<<" in text and _MERGE.search(text)):
         return True
-    if _OCTAL.search(text) or _ENDLESS.search(text) or _HUGE.search(text):
+    if _OCTAL.search(text) or _WORD.search(text) or _ENDLESS.search(text) or _NUMBER.search(text):
         return True
     if len(text) > _SHORT and (_DEEP in text or _NESTED.search(text)):
         return True
@@ -179,17 +208,20 @@ def _moved(problem: Problem, file: str, lines: int) -> Problem:
     return Problem(f"{file}:{int(place[0]) + lines}:{place[1]}", problem.what, problem.fix)
 
 
-def _opened(written: Written, lines: list[int] | None = None) -> Iterator[Written]:
+def _opened(written: Written, lines: list[int] | None = None, depth: int = 0) -> Iterator[Written]:
     """The document itself, or the items of a list, each with its line where that is known."""
     value = written.value
     kind, items = (value.get("kind"), value.get("items")) if isinstance(value, dict) else (None, None)
-    if not isinstance(value, dict) or not isinstance(items, list) or not is_list(kind):
+    if not isinstance(value, dict) or not isinstance(items, list) or not is_list(kind) or depth > _DEEPEST_LIST:
         yield written
         return
     lines = lines or _item_lines(written, len(items))
     for index, item in enumerate(items):
         typed = _typed(item, kind, value.get("apiVersion"))
-        yield Written(typed, written.file, lines[index], written.text, written.begin, index)
+        if depth or (isinstance(typed, dict) and is_list(typed.get("kind"))):
+            yield from _opened(Written(typed, written.file, lines[index]), depth=depth + 1)
+        else:
+            yield Written(typed, written.file, lines[index], written.text, written.begin, index)
 
 
 def is_list(kind: object) -> bool:
@@ -212,5 +244,6 @@ def _item_lines(written: Written, count: int) -> list[int]:
         first = start.start(1)
         at = [match.start() for match in re.finditer(rf"^{start[1]}- ", text[first:], re.MULTILINE)]
         if len(at) == count:
-            return [written.begin + text.count("\n", 0, first + offset) for offset in at]
+            begin = written.begin + text.count("\n", 0, first)
+            return [begin + before for before in _line_ends(text, "\n", first, at)]
     return [written.line] * count

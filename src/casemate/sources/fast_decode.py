@@ -28,6 +28,7 @@ _Way: TypeAlias = "tuple[_Way, str | int] | None"
 
 @dataclass(slots=True)
 class _Notes:
+    inexact: bool = False
     unknown: list[str] = field(default_factory=list)
     wrong: list[tuple[Path, str]] = field(default_factory=list)
 
@@ -39,11 +40,15 @@ class _Notes:
 
 @dataclass(frozen=True, slots=True)
 class Decoded(Generic[_Struct]):
-    """A struct, the paths of fields that it lacks, and the mistakes in the others."""
+    """A struct, the paths of fields that it lacks, and the mistakes in the others.
+
+    `inexact` tells that a key was no text, so that only the exact parser knows what it is.
+    """
 
     struct: _Struct
     unknown: tuple[str, ...] = ()
     wrong: tuple[tuple[Path, str], ...] = ()
+    inexact: bool = False
 
 
 def decode(value: object, struct: type[_Struct]) -> Decoded[_Struct]:
@@ -55,7 +60,7 @@ def decode(value: object, struct: type[_Struct]) -> Decoded[_Struct]:
     notes = _Notes()
     clean = _cleaner(struct)(value, None, notes)
     made = msgspec.convert({} if clean is _DROP else clean, struct)
-    return Decoded(made, tuple(notes.unknown), tuple(notes.wrong))
+    return Decoded(made, tuple(notes.unknown), tuple(notes.wrong), notes.inexact)
 
 
 def _steps(way: _Way) -> Path:
@@ -108,6 +113,7 @@ def _struct(schema: inspect.StructType) -> _Cleaner:
                 continue
             cleaner = fields.get(key) if isinstance(key, str) else None
             if cleaner is None:
+                notes.inexact = notes.inexact or not isinstance(key, str)
                 if len(notes.unknown) < ENOUGH:
                     notes.unknown.append(shown((*_steps(way), str(key))))
                 continue
@@ -158,6 +164,7 @@ def _map(item: _Cleaner) -> _Cleaner:
         kept: dict[str, Any] = {}
         for key, each in value.items():
             name = key if isinstance(key, str) else _json(key)
+            notes.inexact = notes.inexact or name is not key
             inner = ("" if item is _text else _DROP) if each is None else item(each, (way, name), notes)
             if inner is not _DROP:
                 kept[name] = inner

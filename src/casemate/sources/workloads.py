@@ -149,7 +149,7 @@ def workloads(written: Written) -> Iterator[Workload | Problem]:
     if not isinstance(value, dict):
         return
     found = [(each, decode(each.spec, PodSpec)) for each in templates(value)]
-    if written.text is not None and any(decoded.wrong for _, decoded in found):
+    if written.text is not None and any(decoded.wrong or decoded.inexact for _, decoded in found):
         yield from _reread(written)
         return
     for template, decoded in found:

@@ -50,6 +50,7 @@ def embedding(version: str, kind: str, holder: str) -> str:
 _TEMPLATE = "template: {metadata: {labels: {app: web}}, spec: {containers: [{name: main, image: busybox}]}}"
 
 
+_SPEC = {"containers": [{"name": "main", "image": "busybox"}]}
 _USUAL = "spec.template.spec"
 
 
@@ -121,6 +122,25 @@ def test_json_lists_are_taken_apart() -> None:
     ]
 
 
+def test_json_for_people_has_the_lines_of_its_items() -> None:
+    items = [{"kind": "Pod", "metadata": {"name": name}, "apiVersion": "v1", "spec": _SPEC} for name in ("one", "two")]
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": items}, indent=4)
+    found = read("\n" + text)
+    lines = ["", *text.splitlines()]
+    for each in found.workloads:
+        image = found.locate(each.source, "spec.containers[0].image")
+        assert lines[each.source.line - 1].strip() == "{"
+        assert '"image"' in lines[image.line - 1]
+    assert found.workloads[0].source.line < found.workloads[1].source.line
+
+
+def test_lists_within_lists_hide_nothing() -> None:
+    inner = {"kind": "List", "apiVersion": "v1", "items": [{"kind": "Pod", "apiVersion": "v1", "spec": _SPEC}]}
+    text = json.dumps({"kind": "List", "apiVersion": "v1", "items": [inner, {"kind": "PodList", "items": [inner]}]})
+    assert len(read(text).workloads) == 2
+    assert len(read("# YAML\n" + text).workloads) == 2
+
+
 def test_a_namespace_that_is_not_written_stays_empty() -> None:
     assert one(pod().replace(", namespace: shop", "")).namespace == ""
 
@@ -170,6 +190,40 @@ def test_a_number_is_what_kubectl_reads(written: str, read_as: int) -> None:
     found = one(pod() + f"  securityContext: {{runAsUser: {written}}}\n")
     assert found.spec.securityContext
     assert found.spec.securityContext.runAsUser == read_as
+
+
+_SCALARS = """
+y Y yes No on OFF true TRUE tRUE ~ null 010 08 0o17 0x1F 1_000 0b11 1.0 1.50 1e3 .5 5. +5 1e400 .inf 1:30 2001-01-01
+'yes' "0x1" 18446744073709551616 '' << = 0 -0 -0b1 +1_0 1e+999 0.1_0 -.inf -010 .NaN .5e999
+"""
+
+
+@pytest.mark.parametrize("scalar", _SCALARS.split())
+@pytest.mark.parametrize(
+    "field",
+    [
+        "hostNetwork: {}",
+        "priority: {}",
+        "hostname: {}",
+        "nodeSelector: {{zone: {}}}",
+        "nodeSelector:\n    zone:\n      {}",
+        "nodeSelector:\n    ? {}\n    : a",
+        "tolerations:\n  - {}",
+        "initContainers: [{{name: a, image: b, args: [{}, b]}}]",
+        "overhead: {{cpu: {} }}",
+    ],
+)
+def test_the_fast_parser_reads_what_the_exact_one_reads(field: str, scalar: str) -> None:
+    text = f"{pod()}  {field.format(scalar)}\n"
+    fast, exact = read(f"---\n{text}"), read(f"%YAML 1.1\n---\n{text}")  # A directive asks for the exact parser.
+    assert [each.spec for each in fast.workloads] == [each.spec for each in exact.workloads]
+    assert [each.what for each in fast.skipped] == [each.what for each in exact.skipped]
+
+
+def test_a_digest_is_no_number_that_only_the_exact_parser_could_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("casemate.sources.fast.parse")
+    image = "registry.info/web_1:2_0@sha256:0123456789012345678901e999ab5e12301b10e400"
+    assert one(pod().replace("busybox", image)).spec.containers[0].image == image
 
 
 def test_aliases_and_merge_keys_are_resolved() -> None:
