@@ -84,7 +84,8 @@ class Assessor:
         answers = self._questions.also(now.answers, "profile", profile.id) if profile else now.answers
         needed = need.need(answers, self._criteria, profile)
         needed = replace(needed, reasons=from_object(needed.reasons, read.workload.path))
-        choice = recommend.choose(now, needed, Otherwise(self._cases, read, now))
+        bound = findings.binding(answers, self._weaknesses, profile)
+        choice = recommend.choose(now, needed, Otherwise(self._cases, read, now), bound)
         then = choice.case
         if now.has.boundary < needed.boundary:
             answers = self._questions.also(answers, "below-need")

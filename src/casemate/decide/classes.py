@@ -69,6 +69,8 @@ class Resolved:
                 facts.value("family", family, _PATH)
             if "runwasi" in self.row.families and not wasm_only:
                 facts.mark("class-runs-native", _PATH)
+            if "wasm" in self.row.families and self.document is None and not wasm_only:
+                facts.mark("class-may-run-native", _PATH)
         for predicate, text in sorted(set(_of_nodes(self.nodes))):
             facts.value(predicate, text, "")
         _contradictions(facts, spec, self)

@@ -46,6 +46,17 @@ def holding(answers: Answers, compiled: Weaknesses) -> frozenset[str]:
     return frozenset(rule.id for rule, holds, _ in compiled.rules if holds(answers))
 
 
+def binding(answers: Answers, compiled: Weaknesses, profile: Profile | None) -> str:
+    """Why the work of a profile ties it to the node: it accepts a rule that holds and is about what is the node's."""
+    if profile is None:
+        return ""
+    accepted = (rule for rule, holds, _ in compiled.rules if rule.id in profile.accepts and holds(answers))
+    return profile.text if any({each.predicate for each in asked(rule.when)} & _NODES for rule in accepted) else ""
+
+
+_NODES = frozenset({"host-path", "host-path-writable", "host-socket", "host-network", "host-pid", "host-ipc"})
+
+
 @dataclass(frozen=True, slots=True)
 class Behind:
     """Where a workload stands: its boundary, its runtime's family, its profile, and its containers' paths."""

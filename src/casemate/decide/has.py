@@ -11,7 +11,7 @@
 4. A door in the wall is no wall: writable directories that decide what the node runs, and sockets of its runtimes, make
    any boundary `shared`.
 5. Shims that run native programs as plain containers (containerd/runwasi, container/executor.rs) draw no boundary
-   unless every image is known to be a Wasm module.
+   unless every image is known to be a Wasm module. Where only the class's name says Wasm, it may be one of those.
 6. Annotations that reconfigure a sandbox from within the Pod (`io.katacontainers.config.*`, `dev.gvisor.flag.*`) make
    its boundary unknown where they can open it: whether the node honours them is not known from here.
 7. A runtime whose version, where known, lacks the fix of an escape that it alone stands against is `shared`.
@@ -112,7 +112,7 @@ def rules(questions: Questions) -> Rules:
         tuple((part, questions.condition(part.lacks)) for part in PARTS),
         questions.condition(DOORS),
         questions.condition(Is("annotation", _WEAKENING)),
-        questions.condition(Is("class-runs-native")),
+        questions.condition(AnyOf((Is("class-runs-native"), Is("class-may-run-native")))),
     )
 
 
@@ -142,7 +142,7 @@ def _bounded(resolved: Resolved, answers: Answers, compiled: Rules) -> tuple[Bou
         text = "a directory or socket of the node opens every boundary"
         return min(boundary, Boundary.SHARED), (Reason(id="host-door", text=text, path=places[0]),)
     if boundary > Boundary.SHARED and compiled.native(answers):
-        text = "the class is for Wasm and runs native programs as plain containers"
+        text = "a class for Wasm may run native programs as plain containers"
         return Boundary.SHARED, (Reason(id="class-runs-native", text=text, path="runtimeClassName"),)
     if boundary <= Boundary.HARDENED:
         return _hardened(resolved.row, answers, compiled)

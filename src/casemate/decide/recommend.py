@@ -9,7 +9,8 @@
 5. When nothing closes the gap, the nearest that nothing breaks, on nodes of its own: a kernel that is shared with
    nothing else loses less (Kubernetes, Multi-tenancy, node isolation). The reason is what failed first.
 6. While a door to the node is open, or an annotation reconfigures the sandbox, no runtime helps: closing it comes
-   first. So does finding out what an unknown class is.
+   first. So does finding out what an unknown class is. Agents of the node keep their doors: no runtime can hold what
+   manages the node, so the advice is to guard the agent.
 7. A recommendation is a workload that was decided again with the change made: what it promises is what it would get.
 """
 
@@ -86,28 +87,39 @@ class Options(Protocol):
         """Under the other runtimes of these boundaries that may be recommended, cheapest first."""
 
 
-def choose(now: Case, need: Need, options: Options) -> Choice:
-    """The recommendation for a workload that is in case `now`."""
+def choose(now: Case, need: Need, options: Options, bound: str = "") -> Choice:
+    """The recommendation for a workload that is in case `now`. `bound` says why its work ties it to the node, if so."""
     wanted = need.boundary
     if now.has.boundary >= wanted:
         return Choice(now, True, _leave(now, wanted))
     if wanted is Boundary.HARDENED and (hardened := options.hardened()) and _closes(hardened, wanted):
         return Choice(hardened, True, _harden(now), _gap(now, need))
     first = next((reason for reason in now.has.reasons if reason.id in _FIRST), None)
+    if first and first.id == "host-door" and bound:
+        return _bound(now, need, bound)
     if first or not _is_known(now):
-        return _first(now, need, first, next((case for case in options.within(wanted, _MOST) if case.works), None))
+        strong = options.within(wanted, _MOST)
+        return _first(now, need, first, next((case for case in strong if case.works and case.tested), None))
     passed: list[Case] = []
     for case in options.within(wanted, _MOST):
         if case.tested and _closes(case, wanted):
             return _other(case, now, need, passed)
         passed.append(case)
     untested = next((case for case in passed if case.offered and _closes(case, wanted)), None)
-    return _other(untested, now, need, passed) if untested else _nearest(now, need, options, passed)
+    if untested:
+        return _other(untested, now, need, passed)
+    return _bound(now, need, bound) if bound else _nearest(now, need, options, passed)
 
 
 def _other(case: Case, now: Case, need: Need, passed: list[Case]) -> Choice:
     broken = tuple(each for each in passed if not each.works)
     return Choice(case, True, _set(case, now, need), (*_gap(now, need), *_refused(broken)), broken)
+
+
+def _bound(now: Case, need: Need, why: str) -> Choice:
+    """What remains for what has to reach the node (rule 6)."""
+    text = f"Leave it where it is, pin its image by digest and keep all others from changing it: {why}."
+    return Choice(now, False, text, _gap(now, need))
 
 
 def _closes(case: Case, wanted: Boundary) -> bool:

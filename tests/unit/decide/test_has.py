@@ -205,6 +205,14 @@ def test_a_wasm_class_with_a_native_image_is_shared(name):
     assert has(under(name)).boundary <= Boundary.SHARED
 
 
+def test_a_class_that_is_only_called_wasm_may_run_native_programs():
+    module = "containers: [{name: a, image: 'x/hello-wasm:1'}]"
+    own = Surroundings(runtime_classes=(runtime_class("wasm", "wasm"),))
+    assert has(under("wasm")).boundary is Boundary.SHARED
+    assert has(under("wasm", module)).boundary is Boundary.SANDBOX
+    assert has(under("wasm"), own).boundary is Boundary.SANDBOX
+
+
 def test_a_runtime_whose_version_lacks_a_fix_is_shared():
     def versioned(version: str) -> Boundary:
         known = node(handlers=("runsc",), labels={"casemate.dev/version.gvisor": version})

@@ -12,7 +12,7 @@ RELEVANT = "{shared: matters, hardened: matters, sandbox: reduced, vm: reduced, 
 ROWS = catalogue(
     f"""
 fits:
-- {{id: R1, title: Host network, when: host-network, under: {{userns: fails, gvisor: fails, kata: fails, confidential: fails}}}}
+- {{id: R1, title: Host network, when: host-network, under: {{userns: fails, gvisor: fails, kata: fails}}}}
 - {{id: R2, title: GPU, when: {{resource: [nvidia.com/*]}}, under: {{gvisor: fails, kata: fails, firecracker: fails}}}}
 - {{id: R3, title: Sub-path, when: sub-path, under: {{kata: {{outcome: fails, text: never appears}}}}}}
 - {{id: R4, title: Port-forward, when: host-port, under: {{gvisor: differs, kata: differs}}}}
@@ -20,6 +20,9 @@ fits:
 hardening:
 - {{id: CM1, when: {{not: user-namespace}}, message: m, why: w, fix: f, relevance: {RELEVANT}}}
 - {{id: CM2, when: writable-root, message: m, why: w, fix: f, relevance: {RELEVANT}}}
+- {{id: CM3, when: host-path, message: m, why: w, fix: f, relevance: {RELEVANT}}}
+profiles:
+- {{id: agent, title: Node agent, when: {{kind: [DaemonSet]}}, accepts: [CM3], text: it manages the node}}
 """.replace(": differs", ": behaves differently")
 )
 
@@ -157,6 +160,16 @@ def test_a_door_has_to_be_closed_first():
         f"Remove the mount of the node's files ({path}), which opens every boundary, then set runtimeClassName: gvisor."
     )
     assert not found.closes
+
+
+def test_an_agent_of_the_node_keeps_its_door_and_is_to_be_guarded():
+    text = container("volumeMounts: [{name: d, mountPath: /d}]") + "\nvolumes: [{name: d, hostPath: {path: /}}]"
+    found = assess(workload(text, labels={"casemate.dev/need": "sandbox"}, kind="DaemonSet"), Surroundings(), ROWS)
+    assert found.recommendation.sentence == (
+        "Leave it where it is, pin its image by digest and keep all others from changing it: it manages the node."
+    )
+    assert found.gap
+    assert not found.recommendation.closes
 
 
 def test_what_an_unknown_class_is_has_to_be_found_out_first():
