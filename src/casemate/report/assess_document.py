@@ -21,7 +21,8 @@ from casemate.model.assessment import Assessed, Finding, Relevance, Suppression
 from casemate.model.fingerprint import fingerprints
 
 API_VERSION = "casemate.dev/v1alpha1"
-STOPPED = "stopped"
+STOPPED = frozenset({"stopped", "n-a"})
+"""What counts as stopped: also what cannot happen at all (`n-a`), since no escape is open there."""
 
 
 class FailOn(StrEnum):

@@ -196,7 +196,7 @@ def _grids(entry: Entry) -> Iterator[Grid]:
 
 def _telling(row: EscapeRow) -> tuple[bool, bool]:
     """What the recommendation changes comes first, then what stays open, then what is stopped anyway."""
-    return row.now == row.after, row.after == STOPPED
+    return row.now == row.after, row.after in STOPPED
 
 
 def _summands(need: Need, workload: Workload) -> tuple[_Row, ...]:

@@ -174,8 +174,8 @@ def _escapes(assessment: Assessment) -> Iterator[str]:
     for entry in assessment.entries:
         for row in entry.item.escapes.rows:
             seen[row.id] += 1
-            now[row.id] += row.now == STOPPED
-            after[row.id] += row.after == STOPPED
+            now[row.id] += row.now in STOPPED
+            after[row.id] += row.after in STOPPED
     yield '<section aria-labelledby="escapes">\n<h2 id="escapes">Reference escapes</h2>'
     yield "<p>Published ways out of containers: in how many of the workloads each is stopped. Never a probability.</p>"
     rows = [(_escape(each, assessment), str(now[each]), str(after[each]), str(seen[each])) for each in sorted(seen)]

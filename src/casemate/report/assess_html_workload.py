@@ -136,9 +136,9 @@ def _finding(judged: Judged, places: Sequence[str], assessment: Assessment) -> t
 
 def _escapes(entry: Entry) -> Iterator[str]:
     rows = entry.item.escapes.rows
-    kept = [row.id for row in rows if row.now == STOPPED]
-    gained = [row.id for row in rows if row.now != STOPPED and row.after == STOPPED]
-    still = [f"{row.id} ({row.after})" for row in rows if row.after not in (STOPPED, "n-a")]
+    kept = [row.id for row in rows if row.now in STOPPED]
+    gained = [row.id for row in rows if row.now not in STOPPED and row.after in STOPPED]
+    still = [f"{row.id} ({row.after})" for row in rows if row.after not in STOPPED]
     lists = {"Stopped now": kept, "Stopped in addition after the recommendation": gained, "Not surely stopped": still}
     items = "".join(f"<dt>{name}</dt><dd>{markup(', '.join(ids))}</dd>" for name, ids in lists.items() if ids)
     if items:
