@@ -76,7 +76,7 @@ class _Tree:
             case yaml.DocumentStartEvent():
                 self._anchors.clear()
             case yaml.AliasEvent():
-                self._add(self._node("alias", event, target=self._anchors[event.anchor]))
+                self._add(self._node("alias", event, target=self._anchors[event.anchor or ""]))
             case yaml.ScalarEvent():
                 self._add(self._named(event, self._node("scalar", event, text=_name(event))))
             case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
@@ -84,18 +84,18 @@ class _Tree:
                 self._open.append(self._named(event, self._node(kind, event, flow=bool(event.flow_style))))
                 self._keys.append(None)
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
-                self._close(event.end_mark.index)
+                self._close(_span(event)[1])
 
     def _node(
         self, kind: Kind, event: yaml.Event, *, flow: bool = False, text: str = "", target: Node | None = None
     ) -> Node:
-        begin, end = event.start_mark.index, event.end_mark.index
+        begin, end, column = _span(event)
         start = begin
         if getattr(event, "tag", None) is not None or (kind != "alias" and getattr(event, "anchor", None)):
             properties = _PROPERTIES.match(self._text, begin)
             start = properties.end() if properties else begin
             start = min(start, end) if kind == "scalar" else start
-        column = event.start_mark.column if start == begin else start - self._line_start(start)
+        column = column if start == begin else start - self._line_start(start)
         return Node(kind, begin, start, end, column, flow=flow, text=text, target=target)
 
     def _line_start(self, position: int) -> int:
@@ -133,6 +133,13 @@ class _Tree:
         else:
             top.entries.append((key, node))
             self._keys[-1] = None
+
+
+def _span(event: yaml.Event) -> tuple[int, int, int]:
+    """First character, the one behind the last, and the column of the first."""
+    assert event.start_mark
+    assert event.end_mark
+    return event.start_mark.index, event.end_mark.index, event.start_mark.column
 
 
 def _name(event: yaml.ScalarEvent) -> str:
