@@ -107,7 +107,7 @@ class Assessor:
     def _fixed(self, now: Case, then: Case) -> tuple[str, ...]:
         """The rules that hold now and no more afterwards."""
         before, after = (findings.holding(case.answers, self._weaknesses) for case in (now, then))
-        return tuple(rule.id for rule, *_ in self._weaknesses.rules if rule.id in before - after)
+        return tuple(rule.id for rule, _ in self._weaknesses.rules if rule.id in before - after)
 
 
 def assess(

@@ -64,7 +64,7 @@ class References:
     def __init__(self, catalogue: Catalogue, questions: Questions) -> None:
         self._catalogue = catalogue
         self._escapes = tuple(row for row in catalogue.escapes if row.when != Is("never"))
-        self._reaches = tuple(questions.condition(row.when) for row in self._escapes)
+        self._reaching = questions.table(row.when for row in self._escapes)
         self._unreached = tuple((STOPPED, f"it needs {shown(row.when)}") for row in self._escapes)
         self._lacks = {defence: questions.condition(when) for defence, when in _LACKS.items()}
         self._user_namespace = questions.condition(Is("user-namespace"))
@@ -90,9 +90,10 @@ class References:
         """What becomes of each reference escape, in the catalogue's order."""
         fixed = resolved.nodes and [_fixed(row, resolved) for row in self._escapes]
         verdicts: list[Verdict] = []
+        reached = {index for index, _ in self._reaching.holding(answers)}
         for index, verdict in enumerate(self._all_against(up)):
             if verdict[0] != NOT_APPLICABLE:
-                if not self._reaches[index](answers):
+                if index not in reached:
                     verdicts.append(self._unreached[index])
                     continue
                 if fixed and fixed[index]:

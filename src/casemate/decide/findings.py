@@ -17,7 +17,7 @@ from casemate.catalogue.conditions import asked
 from casemate.catalogue.rows import Family, Profile, Rule
 from casemate.catalogue.tables import Catalogue
 from casemate.decide.facts import POD, Places
-from casemate.decide.predicates import Answers, Condition, Questions
+from casemate.decide.predicates import Answers, Questions, Table
 from casemate.model.assessment import Finding, Relevance
 from casemate.model.boundary import Boundary
 
@@ -26,31 +26,30 @@ _EACH = "containers[*]"
 
 @dataclass(frozen=True, slots=True)
 class Weaknesses:
-    """All rules, compiled. The last part of each: it is the gap's own rule."""
+    """All rules, compiled. The second part of each: it is the gap's own rule."""
 
-    rules: tuple[tuple[Rule, Condition, bool], ...]
+    rules: tuple[tuple[Rule, bool], ...]
+    table: Table
 
 
 def weaknesses(catalogue: Catalogue, questions: Questions) -> Weaknesses:
     """Compile the rules among the other questions."""
-    return Weaknesses(
-        tuple(
-            (rule, questions.condition(rule.when), any(each.predicate == "below-need" for each in asked(rule.when)))
-            for rule in catalogue.rules
-        )
-    )
+    gaps = (any(each.predicate == "below-need" for each in asked(rule.when)) for rule in catalogue.rules)
+    rules = tuple(zip(catalogue.rules, gaps, strict=True))
+    return Weaknesses(rules, questions.table(rule.when for rule in catalogue.rules))
 
 
 def holding(answers: Answers, compiled: Weaknesses) -> frozenset[str]:
     """The ids of the rules that hold."""
-    return frozenset(rule.id for rule, holds, _ in compiled.rules if holds(answers))
+    return frozenset(compiled.rules[index][0].id for index, _ in compiled.table.holding(answers))
 
 
 def binding(answers: Answers, compiled: Weaknesses, profile: Profile | None) -> str:
     """Why the work of a profile ties it to the node: it accepts a rule that holds and is about what is the node's."""
-    if profile is None:
+    if profile is None or not profile.accepts:
         return ""
-    accepted = (rule for rule, holds, _ in compiled.rules if rule.id in profile.accepts and holds(answers))
+    held = (compiled.rules[index][0] for index, _ in compiled.table.holding(answers))
+    accepted = (rule for rule in held if rule.id in profile.accepts)
     return profile.text if any({each.predicate for each in asked(rule.when)} & _NODES for rule in accepted) else ""
 
 
@@ -72,15 +71,14 @@ def findings(answers: Answers, compiled: Weaknesses, behind: Behind) -> tuple[Fi
     """All findings of a workload with these answers, what matters most first."""
     found = [
         finding
-        for rule, holds, gap in compiled.rules
-        if (places := holds(answers))
-        for finding in _findings(rule, places, behind, gap=gap)
+        for index, places in compiled.table.holding(answers)
+        for finding in _findings(*compiled.rules[index], places, behind)
     ]
     order = list(Relevance)
     return tuple(sorted(found, key=lambda finding: (not finding.gap, order.index(finding.relevance))))
 
 
-def _findings(rule: Rule, places: Places, behind: Behind, *, gap: bool) -> Iterator[Finding]:
+def _findings(rule: Rule, gap: bool, places: Places, behind: Behind) -> Iterator[Finding]:
     relevance = rule.relevance.behind(behind.boundary, behind.family)
     message = rule.message
     if behind.profile and rule.id in behind.profile.accepts:

@@ -17,7 +17,7 @@ from casemate.catalogue.rows import Cell, Family, Fit, Runtime
 from casemate.catalogue.tables import Catalogue
 from casemate.decide.facts import Places
 from casemate.decide.findings import under
-from casemate.decide.predicates import Answers, Questions
+from casemate.decide.predicates import Answers, Questions, Table
 from casemate.model.assessment import Blocker, Outcome
 
 Features: TypeAlias = tuple[tuple[int, Places], ...]
@@ -31,24 +31,24 @@ class Fits:
 
     def __init__(self, catalogue: Catalogue, questions: Questions) -> None:
         self._rows = catalogue.fits
-        compiled = [(index, row, questions.condition(row.when)) for index, row in enumerate(catalogue.fits)]
-        self._own = tuple((index, holds) for index, row, holds in compiled if not _asks_class(row))
-        self._of_class = tuple((index, holds) for index, row, holds in compiled if _asks_class(row))
+        own = [index for index, row in enumerate(catalogue.fits) if not _asks_class(row)]
+        of_class = [index for index, row in enumerate(catalogue.fits) if _asks_class(row)]
+        self._own = (own, questions.table(self._rows[index].when for index in own))
+        self._of_class = (of_class, questions.table(self._rows[index].when for index in of_class))
         self._cells: dict[tuple[Family, ...], tuple[Cell | None, ...]] = {}
 
     def features(self, answers: Answers) -> Features:
         """The rows that concern a workload whatever its class."""
-        return tuple((index, places) for index, holds in self._own if (places := holds(answers)))
+        return _features(*self._own, answers)
 
     def blockers(
         self, features: Features, answers: Answers, runtime: Runtime, root: str, *, user_namespace: bool
     ) -> tuple[Blocker, ...]:
         """Everything that does not simply work under a runtime, what fails first."""
         cells = self._under(families(runtime, user_namespace=user_namespace))
-        of_class = ((index, places) for index, holds in self._of_class if (places := holds(answers)))
         found = [
             _blocker(self._rows[index], cell, runtime, under(root, places[0] or self._rows[index].path))
-            for index, places in (*features, *of_class)
+            for index, places in (*features, *_features(*self._of_class, answers))
             if (cell := cells[index]) is not None
         ]
         return tuple(sorted(found, key=lambda blocker: _ORDER[blocker.outcome])) if len(found) > 1 else tuple(found)
@@ -59,6 +59,10 @@ class Fits:
             cells = (row.cell(stands) for row in self._rows)
             self._cells[stands] = tuple(None if cell.outcome is Outcome.WORKS else cell for cell in cells)
         return self._cells[stands]
+
+
+def _features(numbers: list[int], table: Table, answers: Answers) -> Features:
+    return tuple((numbers[index], places) for index, places in table.holding(answers))
 
 
 def _asks_class(row: Fit) -> bool:

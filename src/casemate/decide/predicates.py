@@ -70,6 +70,24 @@ class Questions:
             case AnyOf(of=parts):
                 return _any(tuple(map(self.condition, parts)))
 
+    def table(self, whens: Iterable[When]) -> Table:
+        """Many conditions, of which only those are tried that the answers may make hold."""
+        return Table(tuple((self.condition(when), self._needed(when)) for when in whens))
+
+    def _needed(self, when: When) -> frozenset[int] | None:
+        """Questions of which one at least has to hold for the condition to; None when it may hold without any."""
+        match when:
+            case Is():
+                return frozenset((self._number(when),))
+            case Not():
+                return None
+            case AllOf(of=parts):
+                needed = [each for each in map(self._needed, parts) if each is not None]
+                return min(needed, key=len, default=None)
+            case AnyOf(of=parts):
+                either = [self._needed(part) for part in parts]
+                return None if None in either else frozenset().union(*(each for each in either if each))
+
     def answers(self, facts: Facts) -> Answers:
         """Where each question holds for a workload."""
         found: Answers = {}
@@ -105,6 +123,25 @@ class Questions:
         else:
             self._marks[name] = number
         return number
+
+
+class Table:
+    """Conditions by number, and by the questions without which they cannot hold."""
+
+    def __init__(self, conditions: tuple[tuple[Condition, frozenset[int] | None], ...]) -> None:
+        self._conditions = tuple(condition for condition, _ in conditions)
+        self._always = frozenset(index for index, (_, needed) in enumerate(conditions) if needed is None)
+        self._by_question: dict[int, set[int]] = {}
+        for index, (_, needed) in enumerate(conditions):
+            for number in needed or ():
+                self._by_question.setdefault(number, set()).add(index)
+
+    def holding(self, answers: Answers) -> list[tuple[int, Places]]:
+        """The conditions that hold, in order, and where."""
+        possible = set(self._always)
+        for number in self._by_question.keys() & answers.keys():
+            possible |= self._by_question[number]
+        return [(index, places) for index in sorted(possible) if (places := self._conditions[index](answers))]
 
 
 class _Texts:

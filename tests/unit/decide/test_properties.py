@@ -11,7 +11,9 @@ from workloads import node, runtime_class, workload
 
 from casemate.catalogue import tables
 from casemate.decide.assess import Assessor
+from casemate.decide.gather import gather
 from casemate.decide.hardened import hardened
+from casemate.decide.predicates import Questions
 from casemate.model.boundary import Boundary
 from casemate.model.kube.container import Container
 from casemate.model.kube.pod import PodSpec
@@ -235,6 +237,16 @@ def test_what_is_decided_of_a_workload_does_not_depend_on_others(subjects, aroun
     together = Assessor(CATALOGUE, around)
     for subject in (*subjects, *reversed(subjects)):
         assert together.assess(subject) == Assessor(CATALOGUE, around).assess(subject)
+
+
+@given(workloads)
+def test_a_table_holds_what_its_conditions_hold_one_by_one(subject):
+    questions = Questions()
+    whens = [row.when for row in (*CATALOGUE.rules, *CATALOGUE.fits, *CATALOGUE.escapes, *CATALOGUE.criteria)]
+    table, conditions = questions.table(whens), [questions.condition(when) for when in whens]
+    answers = questions.answers(gather(subject, Surroundings()))
+    one_by_one = [(index, places) for index, holds in enumerate(conditions) if (places := holds(answers))]
+    assert table.holding(answers) == one_by_one
 
 
 @given(workloads, surroundings)
