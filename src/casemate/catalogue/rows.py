@@ -21,7 +21,18 @@ Certainty: TypeAlias = Literal[
     "measured", "source", "documented", "thread", "paper", "reported", "known", "inferred", "proposed"
 ]
 Family: TypeAlias = Literal[
-    "runc", "userns", "sysbox", "gvisor", "kata", "firecracker", "confidential", "nitro", "runv", "wasm", "runwasi"
+    "runc",
+    "userns",
+    "sysbox",
+    "gvisor",
+    "kata",
+    "no-vfio",
+    "firecracker",
+    "confidential",
+    "nitro",
+    "runv",
+    "wasm",
+    "runwasi",
 ]
 Defence: TypeAlias = Literal[
     "default", "seccomp", "userns", "lsm", "unprivileged", "gvisor", "kata", "wasm", "confidential"
