@@ -6,7 +6,7 @@ import io
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,10 +14,10 @@ from cyclopts import Parameter
 
 from casemate import __version__
 from casemate.catalogue import tables
-from casemate.catalogue.tables import Catalogue
 from casemate.cli import decided
-from casemate.cli.decided import Found, Where
-from casemate.report.assess_document import Assessment, EscapeText, FailOn, RuleText, judge
+from casemate.cli.decided import Where
+from casemate.model.acceptance import AuditedException, ExceptionStatus
+from casemate.report.assess_document import Assessment, EscapeText, FailOn, RuleText, gone, judge
 from casemate.report.assess_flat import assessment_csv, assessment_markdown
 from casemate.report.assess_html import assessment_html
 from casemate.report.assess_json import assessment_json
@@ -47,7 +47,9 @@ def assess(
     where: Where | None = None,
     output: Annotated[Format, Parameter(name=["--output", "-o"])] = "table",
     fail_on: Literal["gap", "finding", "never"] = "gap",
-    permitted: Annotated[list[str], Parameter(negative=())] = [],  # noqa: B006 - cyclopts copies it
+    baseline: Path | None = None,
+    exceptions: Annotated[list[Path], Parameter(negative=())] = [],  # noqa: B006 - cyclopts copies it
+    permitted: Annotated[list[str], Parameter(negative=())] = [],  # noqa: B006
     catalogue: Annotated[list[Path], Parameter(negative=())] = [],  # noqa: B006
 ) -> int:
     """Say how much isolation each workload needs, what it has, which runtime closes the gap, and what would break.
@@ -63,6 +65,10 @@ def assess(
         table, wide, json, sarif, junit, html, markdown, csv or policyreport.
     fail_on
         gap: a workload has less than it needs. finding: or a weakness matters. never: always end with 0 (or 4).
+    baseline
+        An earlier assessment (-o json): what it has does not fail again, unless it got worse.
+    exceptions
+        A file of exceptions, each with reason, owner and expiry; repeatable.
     permitted
         A class or runtime that may be recommended; repeatable. All when there is none.
     catalogue
@@ -70,32 +76,32 @@ def assess(
     """
     known = tables.load(catalogue)
     where = where or Where()
+    accepted = decided.accepted(exceptions)
+    before = None if baseline is None else decided.before(baseline)
     found = decided.assess(path, where, known, permitted or None)
-    assessment = _assessment(found, known, FailOn(fail_on), where.inputs(path), output)
+    items, audit = decided.accept(found.items, accepted)
+    entries = judge(found.located(items) if output in _WITH_LINES else items, FailOn(fail_on), before or frozenset())
+    assessment = Assessment(
+        entries=entries,
+        fail_on=FailOn(fail_on),
+        rules={row.id: RuleText(row.id, row.title, row.why, row.fix) for row in known.rules},
+        escapes={row.id: EscapeText(row.id, row.title, row.source) for row in known.escapes},
+        # Of a part, nobody can say that an exception is about nothing.
+        exceptions=audit if not (where.namespace or found.missed) else _used(audit),
+        missed=found.missed,
+        skipped=found.skipped,
+        fixed=None if before is None else gone(entries, before),
+        inputs=where.inputs(path),
+        version=__version__,
+    )
     for piece in _rendered(assessment, output):
         sys.stdout.write(piece)
     print()
     return _exit_code(assessment)
 
 
-def _assessment(
-    found: Found,
-    catalogue: Catalogue,
-    fail_on: FailOn,
-    inputs: Sequence[str],
-    output: Format,
-) -> Assessment:
-    items = found.located(found.items) if output in _WITH_LINES else found.items
-    return Assessment(
-        entries=judge(items, fail_on),
-        fail_on=fail_on,
-        rules={row.id: RuleText(row.id, row.title, row.why, row.fix) for row in catalogue.rules},
-        escapes={row.id: EscapeText(row.id, row.title, row.source) for row in catalogue.escapes},
-        missed=found.missed,
-        skipped=found.skipped,
-        inputs=tuple(inputs),
-        version=__version__,
-    )
+def _used(audit: Iterable[AuditedException]) -> tuple[AuditedException, ...]:
+    return tuple(each for each in audit if each.status is not ExceptionStatus.UNUSED)
 
 
 def _rendered(assessment: Assessment, output: Format) -> Iterable[str]:

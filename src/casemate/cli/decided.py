@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import datetime
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 from msgspec.structs import replace
 
 from casemate.catalogue.tables import Catalogue
+from casemate.decide import baseline
+from casemate.decide import exceptions as accepting
 from casemate.decide.assess import Assessor
+from casemate.decide.exceptions import Accepted
 from casemate.errors import InputError
+from casemate.model.acceptance import AuditedException
 from casemate.model.assessment import Assessed, Finding
 from casemate.model.kube.container import Container
 from casemate.model.kube.pod import PodSpec
@@ -126,3 +132,27 @@ def _slim(workload: Workload) -> Workload:
 
 def _named(containers: Iterable[Container]) -> tuple[Container, ...]:
     return tuple(Container(name=each.name, image=each.image) for each in containers)
+
+
+def accepted(paths: Iterable[Path]) -> tuple[Accepted, ...]:
+    """The exceptions of files."""
+    return tuple(each for path in paths for each in accepting.parse(_read(path), str(path)))
+
+
+def accept(
+    items: Sequence[Assessed], exceptions: Sequence[Accepted]
+) -> tuple[tuple[Assessed, ...], tuple[AuditedException, ...]]:
+    """The workloads with what is accepted today, also by their own annotations, and what became of each exception."""
+    return accepting.apply(items, exceptions, datetime.datetime.now(tz=datetime.UTC).date())
+
+
+def before(path: Path) -> frozenset[str]:
+    """The fingerprints of an earlier assessment."""
+    return baseline.parse(_read(path), str(path))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=str(path), fix="check the path") from None

@@ -39,7 +39,8 @@ def explain(
     *path: str,
     where: Where | None = None,
     output: Output = "table",
-    permitted: Annotated[list[str], Parameter(negative=())] = [],  # noqa: B006 - cyclopts copies it
+    exceptions: Annotated[list[Path], Parameter(negative=())] = [],  # noqa: B006 - cyclopts copies it
+    permitted: Annotated[list[str], Parameter(negative=())] = [],  # noqa: B006
     catalogue: Annotated[list[Path], Parameter(negative=())] = [],  # noqa: B006
 ) -> int:
     """Open a workload, a rule, a CVE or a class to the reasons behind it.
@@ -54,6 +55,8 @@ def explain(
         an id of the catalogue: also say which of their workloads it is about.
     output
         table or json.
+    exceptions
+        A file of exceptions, each with reason, owner and expiry; repeatable.
     permitted
         A class or runtime that may be recommended; repeatable. All when there is none.
     catalogue
@@ -69,7 +72,8 @@ def explain(
         print(page_json(page) if output == "json" else page_text(page, _width()))
         return 0
     found = decided.assess(path, where, known, permitted or None)
-    (entry,) = judge(found.located([_only(name, found.items, known)]))
+    (item,), _ = decided.accept([_only(name, found.items, known)], decided.accepted(exceptions))
+    (entry,) = judge(found.located([item]))
     print(workload_json(entry) if output == "json" else page_text(workload_page(entry, _scale()), _width()))
     return 0
 

@@ -18,7 +18,7 @@ from functools import cached_property
 
 from casemate.model.acceptance import AuditedException, ExceptionStatus
 from casemate.model.assessment import Assessed, Finding, Relevance, Suppression
-from casemate.model.fingerprint import fingerprints
+from casemate.model.fingerprint import fingerprints, known
 
 API_VERSION = "casemate.dev/v1alpha1"
 STOPPED = frozenset({"stopped", "n-a"})
@@ -163,9 +163,9 @@ def gone(entries: Iterable[Entry], baseline: Collection[str]) -> int:
 def _entry(item: Assessed, fail_on: FailOn, baseline: Collection[str]) -> Entry:
     accepted = {each.rule: each for each in item.suppressions}
     # Fingerprints cost more than all the rest here, and without a baseline few reports need them.
-    known = tuple(each in baseline for each in fingerprints(item)) if baseline else (False,) * len(item.findings)
+    knows = known(item, baseline) if baseline else (False,) * len(item.findings)
     findings = tuple(
-        Judged(finding, accepted.get(finding.rule), knows) for finding, knows in zip(item.findings, known, strict=True)
+        Judged(finding, accepted.get(finding.rule), each) for finding, each in zip(item.findings, knows, strict=True)
     )
     return Entry(item, findings, _standing(item, findings, fail_on))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from pathlib import Path
 
@@ -110,6 +111,50 @@ def test_what_cannot_be_read_makes_it_incomplete(folder: Path, capsys: pytest.Ca
     assert code in (2, 4)
     shown = capsys.readouterr()
     assert "loop.yaml" in shown.out + shown.err
+
+
+def test_a_baseline_lets_only_what_is_new_fail(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_command(["assess", "runner.yaml", "-o", "json"])
+    (folder / "before.json").write_text(capsys.readouterr().out)
+    assert run_command(["assess", "runner.yaml", "--baseline", "before.json", "--fail-on", "finding"]) == 0
+    assert "~ known" in capsys.readouterr().out
+    (folder / "runner.yaml").write_text(RUNNER.replace("need: vm", "need: confidential"))
+    assert run_command(["assess", "runner.yaml", "--baseline", "before.json"]) == 1
+
+
+EXCEPTION = """\
+apiVersion: casemate.dev/v1alpha1
+kind: ExceptionList
+items:
+- scope: {{rules: [CM001], kind: Deployment, namespace: ci, name: {name}}}
+  reason: moves to its own nodes
+  owner: team-ci
+  expires: {expires}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "days", "code", "said"),
+    [
+        ("runner", 30, 0, "Accepted by team-ci until"),
+        ("runner", -1, 1, "expired: exceptions.yaml:4"),
+        ("other", 30, 1, "unused: exceptions.yaml:4"),
+    ],
+)
+def test_an_exception_accepts_a_gap_until_its_last_day(
+    name: str, days: int, code: int, said: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expires = datetime.datetime.now(tz=datetime.UTC).date() + datetime.timedelta(days=days)
+    (folder / "exceptions.yaml").write_text(EXCEPTION.format(name=name, expires=expires.isoformat()))
+    assert run_command(["assess", "runner.yaml", "--exceptions", "exceptions.yaml"]) == code
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("option", ["--exceptions", "--baseline"])
+@pytest.mark.usefixtures("folder")
+def test_a_file_that_is_none_of_the_kind_is_an_error(option: str) -> None:
+    assert run_command(["assess", "runner.yaml", option, "quiet.yaml"]) == 2
+    assert run_command(["assess", "runner.yaml", option, "nothing.yaml"]) == 2
 
 
 def test_a_static_pods_folder_is_read_as_a_kubelet_does(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,6 +52,22 @@ def test_a_new_weakness_fails_beside_a_known_gap() -> None:
     assert entry.standing is Standing.WEAK
 
 
+@pytest.mark.parametrize(
+    ("need", "has", "standing"),
+    [
+        (Boundary.VM, Boundary.SHARED, Standing.GAP),
+        (Boundary.SANDBOX, Boundary.UNKNOWN, Standing.GAP),
+        (Boundary.SANDBOX, Boundary.SHARED, Standing.KNOWN),
+        (Boundary.SANDBOX, Boundary.HARDENED, Standing.KNOWN),
+        (Boundary.HARDENED, Boundary.SHARED, Standing.KNOWN),
+    ],
+)
+def test_a_known_gap_that_widens_is_new(need: Boundary, has: Boundary, standing: Standing) -> None:
+    before = frozenset(fingerprints(assessed(need=Boundary.SANDBOX, has=Boundary.SHARED)))
+    (entry,) = judge([assessed(need=need, has=has)], FailOn.GAP, before)
+    assert entry.standing is standing
+
+
 def test_what_is_gone_since_the_baseline_is_counted() -> None:
     before = fingerprints(assessed())
     assert gone(judge([assessed(findings=())]), before) == 2
