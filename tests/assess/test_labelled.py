@@ -9,21 +9,24 @@ from casemate.model.assessment import Outcome
 
 ALL = tuple(labelled())
 _IDS = [f"{each.file}: {each.expected.workload}" for each in ALL]
+_JUDGED = ("test_need_is_what_the_label_says", "test_a_gap_is_reported_where_the_label_sees_one")
+_OF_CHARTS = ("app.kubernetes.io/", "helm.sh/chart", "chart:", "k8s-app:", "app: jupyterhub", "heritage:", "# Source:")
 EACH = pytest.mark.parametrize("case", ALL, ids=_IDS)
 
 
 @pytest.fixture(autouse=True)
 def _disputes_are_marked(request: pytest.FixtureRequest) -> None:
-    case = getattr(request.node, "callspec", None)
-    if case and (reason := case.params["case"].expected.disputed):
+    called = getattr(request.node, "callspec", None)
+    if called and request.node.originalname in _JUDGED and (reason := called.params["case"].expected.disputed):
         request.applymarker(pytest.mark.xfail(reason=reason, strict=False))
 
 
-def test_the_set_is_large_and_most_of_it_looks_like_what_people_run() -> None:
-    charts = [each for each in FOLDER.glob("*.yaml") if "helm.sh/chart" in each.read_text() or "chart:" in each.read_text()]
+def test_the_set_is_large_and_a_third_of_it_looks_like_rendered_charts() -> None:
+    files = [each.read_text() for each in FOLDER.glob("*.yaml")]
+    charts = [text for text in files if any(mark in text for mark in _OF_CHARTS)]
     assert len(ALL) >= 64
     assert len({each.workload.kind for each in ALL}) >= 10
-    assert charts
+    assert len(charts) >= len(files) / 3
 
 
 @EACH
