@@ -20,6 +20,7 @@ from typing import Final
 from casemate.catalogue.rows import Runtime
 from casemate.catalogue.tables import Catalogue
 from casemate.decide.classes import Classes
+from casemate.errors import InputError
 from casemate.model.assessment import Cost
 from casemate.model.boundary import Boundary
 from casemate.model.kube.objects import RuntimeClass
@@ -66,12 +67,13 @@ def cost(runtime: Runtime | None, document: RuntimeClass | None) -> Cost:
     fixed = document.overhead.podFixed if document and document.overhead else {}
     if not fixed or document is None or document.metadata is None:
         return known
-    return Cost(
-        memory=whole(fixed["memory"]) if "memory" in fixed else known.memory,
-        cpu=milli(fixed["cpu"]) if "cpu" in fixed else known.cpu,
-        start_seconds=known.start_seconds,
-        source=f"overhead of RuntimeClass {document.metadata.name}",
-    )
+    try:
+        memory = whole(fixed["memory"]) if "memory" in fixed else known.memory
+        cpu = milli(fixed["cpu"]) if "cpu" in fixed else known.cpu
+    except InputError:  # an API server refuses such a class; a file may still have it
+        return known
+    source = f"overhead of RuntimeClass {document.metadata.name}"
+    return Cost(memory=memory, cpu=cpu, start_seconds=known.start_seconds, source=source)
 
 
 def _offered(catalogue: Catalogue, classes: Classes) -> Iterator[Candidate]:

@@ -19,7 +19,7 @@ from casemate.catalogue.tables import Catalogue
 from casemate.decide import fit, has
 from casemate.decide.candidates import candidates
 from casemate.decide.classes import Classes, Resolved
-from casemate.decide.escapes import References, Verdict
+from casemate.decide.escapes import References, Verdicts
 from casemate.decide.facts import Facts
 from casemate.decide.findings import under
 from casemate.decide.gather import gather
@@ -112,7 +112,7 @@ class Cases:
         rooted = replace(bounded, reasons=from_object(bounded.reasons, root))
         return Case(resolved, answers, rooted, found, hardened=hardened, installed=installed, offered=offered)
 
-    def verdicts(self, case: Case) -> list[Verdict]:
+    def verdicts(self, case: Case) -> Verdicts:
         """What becomes of the reference escapes in a case."""
         up = self.references.defences(case.resolved, case.has.boundary, case.answers)
         return self.references.verdicts(case.resolved, up, case.answers)

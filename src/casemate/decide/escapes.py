@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, TypeAlias
 
 from casemate.catalogue.conditions import AnyOf, Is, When, shown
@@ -55,6 +56,10 @@ _STRENGTH: Final = (STOPPED, NOT_APPLICABLE, PARTLY, UNKNOWN, OPEN)
 Verdict: TypeAlias = tuple[str, str]
 """A word and why."""
 
+Verdicts: TypeAlias = tuple[Verdict, ...]
+"""Those of all reference escapes, in the catalogue's order."""
+
+_KEPT: Final = 2_000
 _NONE: Final = (UNKNOWN, "the boundary is not known")
 
 
@@ -71,6 +76,8 @@ class References:
         self._unmapped = questions.condition(Is("user-namespace-unconfirmed"))
         self._against: dict[tuple[Defence, ...], tuple[Verdict, ...]] = {}
         self._rows: dict[tuple[str, Verdict, Verdict], EscapeRow] = {}
+        self._known: dict[tuple[object, ...], Verdicts] = {}
+        self._compared: dict[tuple[Verdicts, Verdicts], Escapes] = {}
 
     def defences(self, resolved: Resolved, boundary: Boundary, answers: Answers) -> tuple[Defence, ...]:
         """The defences that are up (rules 4 and 5)."""
@@ -86,21 +93,26 @@ class References:
             up.append("userns")
         return tuple(up)
 
-    def verdicts(self, resolved: Resolved, up: tuple[Defence, ...], answers: Answers) -> list[Verdict]:
+    def verdicts(self, resolved: Resolved, up: tuple[Defence, ...], answers: Answers) -> Verdicts:
         """What becomes of each reference escape, in the catalogue's order."""
-        fixed = resolved.nodes and [_fixed(row, resolved) for row in self._escapes]
-        verdicts: list[Verdict] = []
-        reached = {index for index, _ in self._reaching.holding(answers)}
+        reached = tuple(index for index, _ in self._reaching.holding(answers))
+        key = (up, reached, resolved.nodes and resolved)
+        if key not in self._known:
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            self._known[key] = tuple(self._decide(resolved, up, frozenset(reached)))
+        return self._known[key]
+
+    def _decide(self, resolved: Resolved, up: tuple[Defence, ...], reached: frozenset[int]) -> Iterator[Verdict]:
         for index, verdict in enumerate(self._all_against(up)):
-            if verdict[0] != NOT_APPLICABLE:
-                if index not in reached:
-                    verdicts.append(self._unreached[index])
-                    continue
-                if fixed and fixed[index]:
-                    verdicts.append((STOPPED, fixed[index]))
-                    continue
-            verdicts.append(verdict)
-        return verdicts
+            if verdict[0] == NOT_APPLICABLE:
+                yield verdict
+            elif index not in reached:
+                yield self._unreached[index]
+            elif fixed := _fixed(self._escapes[index], resolved):
+                yield STOPPED, fixed
+            else:
+                yield verdict
 
     def broken(self, resolved: Resolved, answers: Answers) -> tuple[Reason, ...]:
         """The escapes that the runtime's version, where known, lacks a fix for and nothing else stops."""
@@ -116,8 +128,16 @@ class References:
             if escape.id in bad and verdict[0] not in (STOPPED, NOT_APPLICABLE)
         )
 
-    def compare(self, now: list[Verdict], after: list[Verdict]) -> Escapes:
+    def compare(self, now: Verdicts, after: Verdicts) -> Escapes:
         """The counts and the rows, now and after."""
+        key = (now, after)
+        if key not in self._compared:
+            if len(self._compared) >= _KEPT:
+                self._compared.clear()
+            self._compared[key] = self._compare(now, after)
+        return self._compared[key]
+
+    def _compare(self, now: Verdicts, after: Verdicts) -> Escapes:
         rows = tuple(
             self._row(escape.id, before, later)
             for escape, before, later in zip(self._escapes, now, after, strict=True)

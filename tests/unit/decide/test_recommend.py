@@ -152,6 +152,11 @@ def test_the_overhead_of_the_class_is_what_its_pods_cost():
     assert (found.cost.memory, found.cost.source) == (64 << 20, "overhead of RuntimeClass gvisor")
 
 
+def test_an_overhead_that_is_no_quantity_costs_what_the_catalogue_says():
+    bad = runtime_class("gvisor", "runsc", "{overhead: {podFixed: {memory: a lot}}}")
+    assert recommended(PLAIN, "sandbox", Surroundings(runtime_classes=(bad,))).recommendation.cost.memory == 20 << 20
+
+
 def test_a_door_has_to_be_closed_first():
     text = container("volumeMounts: [{name: d, mountPath: /d}]") + "\nvolumes: [{name: d, hostPath: {path: /}}]"
     found = recommended(text, "sandbox").recommendation
