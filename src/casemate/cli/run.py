@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
@@ -14,11 +14,14 @@ from casemate.engine import preflight
 from casemate.engine.containerd.config import registries_folder
 from casemate.engine.ensure import ensure_started
 from casemate.engine.paths import DEFAULT_ENGINE, EnginePaths
+from casemate.engine.settings import EngineSettings
 from casemate.engine.submit import accept, run_name
 from casemate.engine.supervise.client import SupervisorClient
 from casemate.engine.supervise.progress import Goal, exit_code, reached
 from casemate.errors import IncompleteError, InputError, RuntimeFault
 from casemate.images.registries import name_as_plain
+from casemate.model.decision import Decision
+from casemate.model.inventory import Inventory
 from casemate.model.status import RunStatus
 from casemate.report.pods import print_table, runs_json
 from casemate.report.support import notes_json, print_notes
@@ -37,6 +40,7 @@ def run(
     now: Annotated[bool, Parameter(negative=())] = False,
     explain: Annotated[bool, Parameter(negative=())] = False,
     allow_degraded: Annotated[bool, Parameter(negative=())] = False,
+    decide: Annotated[bool, Parameter(negative=())] = False,
     output: Output = "table",
     engine: EngineName = DEFAULT_ENGINE,
 ) -> int:
@@ -66,11 +70,18 @@ def run(
         Only say which fields would be honoured, approximated or refused.
     allow_degraded
         Run although fields are refused; says what is lost.
+    decide
+        Give workloads without a class the one recommended for them, of those that work here, and say why. One under
+        which something behaves differently is given only with --allow-degraded.
     """
     documents = load(file, sys.stdin.buffer)
     paths = EnginePaths(engine)
     settings = ensure_started(paths)
-    flight = preflight.check(documents, name or run_name(file), paths, settings, now=now)
+    decisions: list[Decision] = []
+    change = _chooser(paths, settings, decisions, consent=allow_degraded) if decide else preflight.unchanged
+    flight = preflight.check(documents, name or run_name(file), paths, settings, now=now, change=change)
+    for each in decisions:
+        print(f"decided: {each}", file=sys.stderr)
     if explain:
         print(notes_json(flight.notes)) if output == "json" else print_notes(flight.notes)
         return 0
@@ -80,7 +91,7 @@ def run(
         name_as_plain(registries_folder(paths), registry)
     images = preflight.fetch_images(plan.inventory, given_images(image), settings, progress.say)
     accept(plan, images, paths)
-    return _follow(plan.name, Goal(wait), paths, progress, output, timeout, detach=detach)
+    return _follow(plan.name, Goal(wait), paths, progress, output, timeout, decisions, detach=detach)
 
 
 def given_images(images: list[str]) -> dict[str, str]:
@@ -94,8 +105,25 @@ def given_images(images: list[str]) -> dict[str, str]:
     return given
 
 
+def _chooser(
+    paths: EnginePaths, settings: EngineSettings, decisions: list[Decision], *, consent: bool
+) -> Callable[[Inventory], Inventory]:
+    # Imported late: what decides is of no use to runs that name their classes.
+    from casemate.engine import choose
+
+    return choose.chooser(paths, settings, consent=consent, tell=decisions.append)
+
+
 def _follow(
-    name: str, goal: Goal, paths: EnginePaths, progress: Progress, output: str, timeout: float | None, *, detach: bool
+    name: str,
+    goal: Goal,
+    paths: EnginePaths,
+    progress: Progress,
+    output: str,
+    timeout: float | None,
+    decisions: Sequence[Decision],
+    *,
+    detach: bool,
 ) -> int:
     client = SupervisorClient(paths)
     status: RunStatus | None = None
@@ -115,7 +143,7 @@ def _follow(
     if status is None:
         return code
     if output == "json":
-        print(runs_json([status]))
+        print(runs_json([status], decisions))
     else:
         print_table([status])
     if status.error:

@@ -66,7 +66,8 @@ class Flight:
         return f"{place}: {template.title}" if place else template.title
 
 
-def _unchanged(found: Inventory) -> Inventory:
+def unchanged(found: Inventory) -> Inventory:
+    """The inventory as it was written."""
     return found
 
 
@@ -77,7 +78,7 @@ def check(
     settings: EngineSettings,
     *,
     now: bool,
-    change: Callable[[Inventory], Inventory] = _unchanged,
+    change: Callable[[Inventory], Inventory] = unchanged,
 ) -> Flight:
     """Check the input by rule 1; `change` sets the classes. Raises `InputError`, `RefusedError` or `MissingError`."""
     found = inventory(documents)

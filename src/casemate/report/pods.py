@@ -9,16 +9,29 @@ from rich.console import Console
 from rich.table import Table
 
 from casemate.model.boundary import Boundary
+from casemate.model.decision import Decision
 from casemate.model.status import Phase, PodStatus, RunStatus
 
 API_VERSION = "casemate.dev/v1alpha1"
 
 
-def runs_json(runs: Iterable[RunStatus]) -> str:
-    """`kind: RunResult` with one item per Pod (DESIGN.md section 4)."""
+def runs_json(runs: Iterable[RunStatus], decisions: Sequence[Decision] = ()) -> str:
+    """`kind: RunResult` with one item per Pod (DESIGN.md section 4), and the classes that were decided."""
     items = [_item(run, pod) for run in runs for pod in run.pods]
-    document = {"apiVersion": API_VERSION, "kind": "RunResult", "items": items}
+    document: dict[str, object] = {"apiVersion": API_VERSION, "kind": "RunResult", "items": items}
+    if decisions:
+        document["decisions"] = [_decision(each) for each in decisions]
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+
+
+def _decision(decision: Decision) -> dict[str, str]:
+    return {
+        "workload": decision.workload,
+        "runtimeClass": decision.runtime_class,
+        "need": str(decision.need),
+        "boundary": str(decision.boundary),
+        "reason": decision.reason,
+    }
 
 
 def print_table(runs: Sequence[RunStatus], console: Console | None = None) -> None:
