@@ -34,12 +34,12 @@ _FOREIGN = re.compile("[\r\x85\u2028\u2029]")
 _DIRECTIVE = re.compile(r"\n(?:%|\.\.\.)")
 _MERGE = re.compile(r"<<[\"']?\s*:")
 _START = r"(?<![^\s\[{,+\-.]%s)"  # The character before stands where a scalar may begin, so that digests do not count.
-_OCTAL = re.compile(rf"0{_START % '0'}(?:[0-9_]|b[01])|:0(?<=\":0)[0-9_b]")
+_OCTAL = re.compile(rf"0{_START % '0'}(?:[0-9_]|b[01])")
 _NUMBER = re.compile(rf"[0-9]{_START % '[0-9]'}(?:[0-9.]*(?:_|[eE]\+?[0-9]{{3}})|[0-9]{{18}})")
 _ENDLESS = re.compile(rf"\.{_START % '[.]'}(?:[iI][nN][fF]|[nN][aA][nN])")
-_WORD = re.compile(
-    r"[:\-\[,{?][ \n]*(?:[yYnN]|yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF)(?:[ \t]*[,}\]\n:]|[ \t]+#|[ \t]*\Z)"
-)
+_BOOLEAN = r"(?:[yYnN]|yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF)(?:[ \t]*[,}\]\n:]|[ \t]+#|[ \t]*\Z)"
+_BEFORE = (": ++", ":\n[ \n]*+", "- ++", r"\? ++", r"\[[ \n]*+", r"\{[ \n]*+", ",[ \n]*+")
+_WORDS = tuple(re.compile(before + _BOOLEAN) for before in _BEFORE)  # Apart, for the search is for their first letters.
 _NESTED = re.compile(r"[-?][ \t]+[-?][ \t]+[-?][ \t]")
 _ITEMS = re.compile(r"^items:[^\n]*\n(?:[ \t]*(?:#[^\n]*)?\n)*( *)- ", re.MULTILINE)
 _JSON_ITEMS = re.compile(rb'"items"\s*:\s*\[\s*\n( +)\{')
@@ -181,7 +181,9 @@ def _is_trap(text: str) -> bool:
     """Whether the fast parser might read it as something else than kubectl does, or not survive it."""
     if "!!" in text or ("<<" in text and _MERGE.search(text)):
         return True
-    if _OCTAL.search(text) or _WORD.search(text) or _ENDLESS.search(text) or _NUMBER.search(text):
+    if any(each.search(text) for each in _WORDS):
+        return True
+    if _OCTAL.search(text) or _ENDLESS.search(text) or _NUMBER.search(text):
         return True
     if len(text) > _SHORT and (_DEEP in text or _NESTED.search(text)):
         return True
