@@ -42,12 +42,19 @@ def main() -> int:
     paths = EnginePaths("bench")
     ours.call("engine", "install", "--yes", paths=paths)
     ours.call("engine", "start", paths=paths)
+    before = round(os.getloadavg()[0], 1)
     try:
         with TemporaryDirectory(prefix="casemate-bench-") as folder:
             rows = list(measure(chosen, paths, Path(folder)))
+        after = round(os.getloadavg()[0], 1)
     finally:
         ours.call("engine", "stop", paths=paths)
-    document: page.Document = {"date": time.strftime("%Y-%m-%d"), "machine": machine(), "rows": rows}
+    document: page.Document = {
+        "date": time.strftime("%Y-%m-%d"),
+        "machine": machine(),
+        "load": (before, after),
+        "rows": rows,
+    }
     chosen.output.write_text(json.dumps(document, indent=2) + "\n")
     chosen.page.write_text(page.page(document))
     print(page.table(rows), page.costs(rows), sep="\n\n")

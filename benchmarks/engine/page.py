@@ -17,6 +17,7 @@ class Document(TypedDict):
 
     date: str
     machine: dict[str, object]
+    load: tuple[float, float]
     rows: list[Row]
 
 
@@ -44,6 +45,7 @@ def page(document: Document) -> str:
             "Made by `python -m benchmarks.engine`; do not edit by hand.",
             "",
             f"Measured on {document['date']}: {machine['cpus']} processors, Linux {machine['kernel']}; {versions}.",
+            f"Load average before: {document['load'][0]}, after: {document['load'][1]}.",
             "",
             "## Time until the last Pod runs",
             "",

@@ -12,6 +12,8 @@ from casemate.engine.paths import EnginePaths
 from casemate.engine.settings import load_settings
 
 PATHS = EnginePaths(ENGINE)
+NAMESPACES = ("cni-", f"casemate-{ENGINE}")
+"""How containerd and we call them; podman's are named otherwise."""
 KINDS = ("containerd-shim", "runsc", "casemate-wasm", "conmon")
 
 Traces = dict[str, frozenset[str]]
@@ -23,7 +25,7 @@ def traces() -> Traces:
         "processes": frozenset(processes()),
         "mounts of the machine": frozenset(mounts("self")),
         "mounts of the engine": frozenset(mounts(str(containerd()))),
-        "network namespaces": names(Path("/run/netns")),
+        "network namespaces": frozenset(name for name in names(Path("/run/netns")) if name.startswith(NAMESPACES)),
         "interfaces": names(Path("/sys/class/net")) - foreign_interfaces(),
         "firewall rules": frozenset(rule for rule in firewall_rules() if is_ours(rule)),
         "routes": frozenset(route for route in said("ip", "route").splitlines() if is_ours(route)),
@@ -39,9 +41,10 @@ def is_ours(line: str) -> bool:
 
 
 def foreign_interfaces() -> frozenset[str]:
-    """Interfaces that only have routes of others."""
+    """Interfaces that only have routes of others, and those in a bridge: we make none."""
     routes = [line for line in said("ip", "route").splitlines() if " dev " in line]
-    return frozenset(route.split(" dev ")[1].split()[0] for route in routes if not is_ours(route))
+    routed = frozenset(route.split(" dev ")[1].split()[0] for route in routes if not is_ours(route))
+    return routed | frozenset(path.parent.name for path in Path("/sys/class/net").glob("*/master"))
 
 
 def left(before: Traces, after: Traces) -> dict[str, list[str]]:
