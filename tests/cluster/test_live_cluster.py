@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -308,3 +311,21 @@ def test_a_wrong_authority_is_not_trusted(filled: Cluster, tmp_path: Path) -> No
     file.write_text("\n".join(line for line in lines if "certificate-authority-data" not in line))
     with pytest.raises(IncompleteError, match=r"(?i)certificate"):
         collected(str(file))
+
+
+def assess(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("casemate")), "assess", "-o", "json", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_assess_reads_the_cluster_of_a_kubeconfig(filled: Cluster) -> None:
+    done = assess("--kubeconfig", filled.kubeconfig())
+    assert done.returncode in (0, 1), done.stderr
+    named = {each["workload"]["name"] for each in json.loads(done.stdout)["items"]}
+    assert named == {"web", "quiet", "web-1-b", "lonely", "agent"}
+
+
+def test_assess_ends_with_exit_code_4_when_lists_are_forbidden(filled: Cluster) -> None:
+    done = assess("--kubeconfig", filled.kubeconfig("nobody"))
+    assert done.returncode == 4, done.stderr
+    assert "forbidden" in done.stdout

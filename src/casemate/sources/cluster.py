@@ -189,7 +189,10 @@ class _Definition(msgspec.Struct):
 
 def _object(raw: msgspec.Raw, wanted: _List) -> dict[str, object]:
     """An item, which leaves out what its list says."""
-    value: dict[str, object] = msgspec.json.decode(raw, type=dict[str, object])
+    try:
+        value: dict[str, object] = msgspec.json.decode(raw, type=dict[str, object])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UnreadError(f"an object cannot be decoded: {error}") from None
     return {"apiVersion": wanted.version, "kind": wanted.kind} | value
 
 

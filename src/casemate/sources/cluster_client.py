@@ -17,12 +17,16 @@ from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urlencode
 
-import httpx
 import msgspec
 
-from casemate.errors import IncompleteError, InputError
+from casemate.errors import IncompleteError, InputError, MissingError
 from casemate.sources.cluster_access import Access
 from casemate.sources.problems import printable
+
+try:
+    import httpx
+except ImportError:
+    raise MissingError("reading a cluster needs httpx", fix="python -m pip install 'casemate[cluster]'") from None
 
 PAGE: Final = 500
 _TRIES: Final = 3

@@ -101,21 +101,27 @@ def _reread(text: str, file: str, begin: int) -> tuple[Written | Problem, ...]:
 def _json(data: bytes) -> _Head | dict[str, object] | None:
     """A list with its items unread, or the object. None for what is no JSON after all."""
     try:
+        if not data.isascii():
+            data.decode()  # msgspec looks at the text of what it decodes only.
         head = msgspec.json.decode(data, type=_Head)
         if head.items is not None and is_list(head.kind):
             return head
         return msgspec.json.decode(data, type=dict[str, object])
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
-def _json_items(found: _Head | dict[str, object], data: bytes, file: str) -> Iterator[Written]:
+def _json_items(found: _Head | dict[str, object], data: bytes, file: str) -> Iterator[Written | Problem]:
     if isinstance(found, dict):
         yield Written(found, file, 1 + data[: len(data) - len(data.lstrip())].count(b"\n"))
         return
     items = found.items or []
     for raw, line in zip(items, _json_lines(data, len(items)), strict=True):
-        value = msgspec.json.decode(raw)
+        try:
+            value = msgspec.json.decode(raw)
+        except RecursionError:
+            yield Problem(f"{file}:{line}:1", "nested too deep", "manifests need far fewer levels")
+            continue
         yield from _opened(Written(_typed(value, found.kind, found.apiVersion), file, line), depth=1)
 
 

@@ -322,6 +322,8 @@ def test_hostile_documents_cost_little(text: str) -> None:
 @given(st.one_of(st.binary(max_size=200), st.text(max_size=200).map(str.encode)))
 @example(b"kind: Pod\napiVersion: v1\nspec: {containers: [{image: !x y}]}")
 @example(b"kind: Pod\napiVersion: v1\nmetadata: []\nspec: {containers: [{image: a, env: 1, ports: [7]}]}")
+@example(b'{"kind": "List", "items": [{"kind": "Pod", "spec": {"a": "\xff"}}]}')
+@example(b'{"kind": "Pod", "metadata": "\xff"}')
 @example(b"kind: List\napiVersion: v1\nitems: [1, null, {kind: List, items: [{}]}]")
 def test_no_bytes_crash_it(data: bytes) -> None:
     with suppress(InputError):
