@@ -15,8 +15,8 @@ from cyclopts import Parameter
 from casemate import __version__
 from casemate.catalogue import tables
 from casemate.cli import decided
-from casemate.cli.decided import Where
-from casemate.model.acceptance import AuditedException, ExceptionStatus
+from casemate.cli import fix as fixing
+from casemate.cli.decided import Basis
 from casemate.report.assess_document import Assessment, EscapeText, FailOn, RuleText, gone, judge
 from casemate.report.assess_flat import assessment_csv, assessment_markdown
 from casemate.report.assess_html import assessment_html
@@ -43,19 +43,18 @@ _INCOMPLETE = 4
 
 
 def assess(
-    *path: str,
-    where: Where | None = None,
+    *path: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    basis: Basis | None = None,
     output: Annotated[Format, Parameter(name=["--output", "-o"])] = "table",
     fail_on: Literal["gap", "finding", "never"] = "gap",
     baseline: Path | None = None,
-    exceptions: Annotated[list[Path], Parameter(negative=())] = [],  # noqa: B006 - cyclopts copies it
-    permitted: Annotated[list[str], Parameter(negative=())] = [],  # noqa: B006
-    catalogue: Annotated[list[Path], Parameter(negative=())] = [],  # noqa: B006
+    fix: fixing.How | None = None,
+    consent: Annotated[list[str], Parameter(negative=())] = [],  # noqa: B006 - cyclopts copies it
 ) -> int:
     """Say how much isolation each workload needs, what it has, which runtime closes the gap, and what would break.
 
-    Reads nothing but the inputs, and changes nothing. Ends with 1 when a workload fails, with 4 when none does but
-    something could not be looked at.
+    Reads nothing but the inputs, and changes nothing without --fix. Ends with 1 when a workload fails, with 4 when none
+    does but something could not be looked at.
 
     Parameters
     ----------
@@ -67,41 +66,38 @@ def assess(
         gap: a workload has less than it needs. finding: or a weakness matters. never: always end with 0 (or 4).
     baseline
         An earlier assessment (-o json): what it has does not fail again, unless it got worse.
-    exceptions
-        A file of exceptions, each with reason, owner and expiry; repeatable.
-    permitted
-        A class or runtime that may be recommended; repeatable. All when there is none.
-    catalogue
-        A file of your own rows for the catalogue; repeatable.
+    fix
+        Instead of a report: diff shows what closes the gaps, write does it, kustomize prints patches, render is a
+        post-renderer for Helm.
+    consent
+        The id of a row under which a fix may change behaviour, or all; repeatable.
     """
-    known = tables.load(catalogue)
-    where = where or Where()
-    accepted = decided.accepted(exceptions)
+    basis = basis or Basis()
+    known = tables.load(basis.catalogue)
+    if fix == "render":
+        return fixing.render(lambda data: decided.assess(("-",), basis, known, io.BytesIO(data)).items, consent)
     before = None if baseline is None else decided.before(baseline)
-    found = decided.assess(path, where, known, permitted or None)
-    items, audit = decided.accept(found.items, accepted)
-    entries = judge(found.located(items) if output in _WITH_LINES else items, FailOn(fail_on), before or frozenset())
+    found = decided.assess(path, basis, known)
+    if fix is not None:
+        return fixing.fix(found.items, fix, consent, found.texts)
+    items = found.located(found.items) if output in _WITH_LINES else found.items
+    entries = judge(items, FailOn(fail_on), before or frozenset())
     assessment = Assessment(
         entries=entries,
         fail_on=FailOn(fail_on),
         rules={row.id: RuleText(row.id, row.title, row.why, row.fix) for row in known.rules},
         escapes={row.id: EscapeText(row.id, row.title, row.source) for row in known.escapes},
-        # Of a part, nobody can say that an exception is about nothing.
-        exceptions=audit if not (where.namespace or found.missed) else _used(audit),
+        exceptions=found.audit,
         missed=found.missed,
         skipped=found.skipped,
         fixed=None if before is None else gone(entries, before),
-        inputs=where.inputs(path),
+        inputs=basis.inputs(path),
         version=__version__,
     )
     for piece in _rendered(assessment, output):
         sys.stdout.write(piece)
     print()
     return _exit_code(assessment)
-
-
-def _used(audit: Iterable[AuditedException]) -> tuple[AuditedException, ...]:
-    return tuple(each for each in audit if each.status is not ExceptionStatus.UNUSED)
 
 
 def _rendered(assessment: Assessment, output: Format) -> Iterable[str]:

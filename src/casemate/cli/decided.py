@@ -7,18 +7,16 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 from cyclopts import Parameter
 from msgspec.structs import replace
 
 from casemate.catalogue.tables import Catalogue
-from casemate.decide import baseline
-from casemate.decide import exceptions as accepting
+from casemate.decide import baseline, exceptions
 from casemate.decide.assess import Assessor
-from casemate.decide.exceptions import Accepted
 from casemate.errors import InputError
-from casemate.model.acceptance import AuditedException
+from casemate.model.acceptance import AuditedException, ExceptionStatus
 from casemate.model.assessment import Assessed, Finding
 from casemate.model.kube.container import Container
 from casemate.model.kube.pod import PodSpec
@@ -31,19 +29,25 @@ _HERE = "."
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Where:
-    """Where the workloads are, other than in files."""
+class Basis:
+    """What an assessment rests on: where the workloads are, other than in files, and what is known and accepted."""
 
     cluster: Annotated[bool, Parameter(negative=())] = False
     """Read the cluster of the kubeconfig, or the one that this runs in, instead of files. Only ever lists."""
     kubeconfig: str | None = None
-    """The kubeconfig; else as kubectl finds it."""
+    """The kubeconfig; else as kubectl finds it. Means --cluster."""
     context: str | None = None
-    """The kubeconfig's context; else its current one."""
+    """The kubeconfig's context; else its current one. Means --cluster."""
     namespace: Annotated[list[str], Parameter(name=["--namespace", "-n"], negative=())] = field(default_factory=list)
     """Only workloads of this namespace; repeatable."""
     static_pods: str | None = None
     """A folder of static Pods, as /etc/kubernetes/manifests, read as a kubelet does."""
+    exceptions: Annotated[list[Path], Parameter(negative=())] = field(default_factory=list)
+    """A file of exceptions, each with reason, owner and expiry; repeatable."""
+    permitted: Annotated[list[str], Parameter(negative=())] = field(default_factory=list)
+    """A class or runtime that may be recommended; repeatable. All when there is none."""
+    catalogue: Annotated[list[Path], Parameter(negative=())] = field(default_factory=list)
+    """A file of your own rows for the catalogue; repeatable."""
 
     @property
     def live(self) -> bool:
@@ -59,8 +63,11 @@ class Where:
         live += [each for name in self.namespace for each in ("--namespace", name)]
         return (*paths, *live) if paths or self.live or self.static_pods else (_HERE, *live)
 
-    def read(self, paths: Sequence[str]) -> Iterator[Collected]:
+    def read(self, paths: Sequence[str], stdin: BinaryIO) -> Iterator[Collected]:
         """Everything, in parts."""
+        option = next((each for each in paths if each.startswith("-") and each != "-"), None)
+        if option is not None:
+            raise InputError("unknown option", where=option, fix=f"a file of that name is ./{option}")
         if self.live:
             if paths or self.static_pods:
                 raise InputError("either a cluster or files", where="--cluster", fix="assess them one after another")
@@ -71,17 +78,23 @@ class Where:
         if self.static_pods:
             yield static.collect(self.static_pods)
         if paths or not self.static_pods:
-            yield workloads.collect(paths or (_HERE,), sys.stdin.buffer)
+            yield workloads.collect(paths or (_HERE,), stdin)
 
 
 @dataclass(frozen=True)
 class Found:
-    """Assessed workloads, what could not be looked at, and what was nothing to assess."""
+    """Assessed workloads, what became of the exceptions, what could not be looked at, what was nothing to assess."""
 
     items: tuple[Assessed, ...]
+    audit: tuple[AuditedException, ...]
     missed: tuple[str, ...]
     skipped: tuple[str, ...]
     files: tuple[Collected, ...]
+
+    @property
+    def texts(self) -> dict[str, bytes]:
+        """What cannot be read twice, by file."""
+        return {file: text for part in self.files for file, text in part.texts.items()}
 
     def located(self, items: Iterable[Assessed]) -> tuple[Assessed, ...]:
         """The same with the line and column of each finding's field."""
@@ -99,20 +112,25 @@ class Found:
         return holder.locate(source, path)
 
 
-def assess(paths: Sequence[str], where: Where, catalogue: Catalogue, permitted: Sequence[str] | None) -> Found:
-    """Assess every workload of the inputs."""
+def assess(paths: Sequence[str], basis: Basis, known: Catalogue, stdin: BinaryIO | None = None) -> Found:
+    """Assess every workload of the inputs, with what is accepted today. `stdin` stands in for standard input."""
+    accepted = [each for path in basis.exceptions for each in exceptions.parse(_read(path), str(path))]
     items: list[Assessed] = []
     missed: list[str] = []
     skipped: list[str] = []
     files: list[Collected] = []
-    for part in where.read(paths):
-        assessor = Assessor(catalogue, part.surroundings, permitted)
-        chosen = (each for each in part.workloads if not where.namespace or each.namespace in where.namespace)
-        items += (_kept(assessor.assess(each), live=where.live) for each in chosen)
+    for part in basis.read(paths, stdin or sys.stdin.buffer):
+        assessor = Assessor(known, part.surroundings, basis.permitted or None)
+        chosen = (each for each in part.workloads if not basis.namespace or each.namespace in basis.namespace)
+        items += (_kept(assessor.assess(each), live=basis.live) for each in chosen)
         missed += map(str, part.unreached)
         skipped += map(str, part.skipped)
-        files += [] if where.live else [part]
-    return Found(tuple(items), tuple(missed), tuple(skipped), tuple(files))
+        files += [] if basis.live else [part]
+    with_accepted, audit = exceptions.apply(items, accepted, datetime.datetime.now(tz=datetime.UTC).date())
+    if basis.namespace or missed:
+        # Of a part, nobody can say that an exception is about nothing.
+        audit = tuple(each for each in audit if each.status is not ExceptionStatus.UNUSED)
+    return Found(with_accepted, audit, tuple(missed), tuple(skipped), tuple(files))
 
 
 def _kept(item: Assessed, *, live: bool) -> Assessed:
@@ -132,18 +150,6 @@ def _slim(workload: Workload) -> Workload:
 
 def _named(containers: Iterable[Container]) -> tuple[Container, ...]:
     return tuple(Container(name=each.name, image=each.image) for each in containers)
-
-
-def accepted(paths: Iterable[Path]) -> tuple[Accepted, ...]:
-    """The exceptions of files."""
-    return tuple(each for path in paths for each in accepting.parse(_read(path), str(path)))
-
-
-def accept(
-    items: Sequence[Assessed], exceptions: Sequence[Accepted]
-) -> tuple[tuple[Assessed, ...], tuple[AuditedException, ...]]:
-    """The workloads with what is accepted today, also by their own annotations, and what became of each exception."""
-    return accepting.apply(items, exceptions, datetime.datetime.now(tz=datetime.UTC).date())
 
 
 def before(path: Path) -> frozenset[str]:

@@ -10,7 +10,6 @@ import difflib
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -19,7 +18,7 @@ from casemate.catalogue import tables
 from casemate.catalogue.rows import Row
 from casemate.catalogue.tables import Catalogue
 from casemate.cli import decided
-from casemate.cli.decided import Where
+from casemate.cli.decided import Basis
 from casemate.cli.explained import page_of, with_workloads
 from casemate.cli.options import Output
 from casemate.decide.need import of_score
@@ -36,12 +35,9 @@ _FULL_SCORE = 100
 
 def explain(
     name: str,
-    *path: str,
-    where: Where | None = None,
+    *path: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    basis: Basis | None = None,
     output: Output = "table",
-    exceptions: Annotated[list[Path], Parameter(negative=())] = [],  # noqa: B006 - cyclopts copies it
-    permitted: Annotated[list[str], Parameter(negative=())] = [],  # noqa: B006
-    catalogue: Annotated[list[Path], Parameter(negative=())] = [],  # noqa: B006
 ) -> int:
     """Open a workload, a rule, a CVE or a class to the reasons behind it.
 
@@ -55,25 +51,18 @@ def explain(
         an id of the catalogue: also say which of their workloads it is about.
     output
         table or json.
-    exceptions
-        A file of exceptions, each with reason, owner and expiry; repeatable.
-    permitted
-        A class or runtime that may be recommended; repeatable. All when there is none.
-    catalogue
-        A file of your own rows for the catalogue; repeatable.
     """
-    known = tables.load(catalogue)
-    where = where or Where()
+    basis = basis or Basis()
+    known = tables.load(basis.catalogue)
     row = None if {"/", " "} & set(name) else _row(name, known)
     if row is not None:
         page = page_of(row, known)
-        if path or where.live or where.static_pods:
-            page = with_workloads(page, row.id, decided.assess(path, where, known, permitted or None).items)
+        if path or basis.live or basis.static_pods:
+            page = with_workloads(page, row.id, decided.assess(path, basis, known).items)
         print(page_json(page) if output == "json" else page_text(page, _width()))
         return 0
-    found = decided.assess(path, where, known, permitted or None)
-    (item,), _ = decided.accept([_only(name, found.items, known)], decided.accepted(exceptions))
-    (entry,) = judge(found.located([item]))
+    found = decided.assess(path, basis, known)
+    (entry,) = judge(found.located([_only(name, found.items, known)]))
     print(workload_json(entry) if output == "json" else page_text(workload_page(entry, _scale()), _width()))
     return 0
 

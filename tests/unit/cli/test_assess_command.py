@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import io
 import json
 from pathlib import Path
 
@@ -57,6 +58,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["nothing.yaml"], 2),
         (["runner.yaml", "-o", "yaml"], 2),
         (["runner.yaml", "--cluster"], 2),
+        (["runner.yaml", "--fail-onn", "gap"], 2),
+        (["runner.yaml", "-x"], 2),
         (["runner.yaml", "--catalogue", "nothing.yaml"], 2),
     ],
 )
@@ -155,6 +158,32 @@ def test_an_exception_accepts_a_gap_until_its_last_day(
 def test_a_file_that_is_none_of_the_kind_is_an_error(option: str) -> None:
     assert run_command(["assess", "runner.yaml", option, "quiet.yaml"]) == 2
     assert run_command(["assess", "runner.yaml", option, "nothing.yaml"]) == 2
+
+
+def test_standard_input_is_a_dash(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments in (["assess", "-"], ["assess", "-", "-o", "sarif"], ["assess", "-o", "json", "-"]):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(RUNNER.encode())))
+        assert run_command(arguments) == 1
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(RUNNER.encode())))
+    assert run_command(["explain", "runner", "-"]) == 0
+
+
+def test_a_fix_takes_the_place_of_the_report(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_command(["assess", "runner.yaml", "--fix", "diff", "--consent", "all", "--permitted", "kata-qemu"])
+    shown = capsys.readouterr()
+    assert "NEEDS" not in shown.out
+    assert "+      runtimeClassName: kata" in shown.out or "left alone" in shown.err
+
+
+def test_helms_post_renderer_gives_back_all_that_it_got(
+    monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    text = b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text)))
+    assert run_command(["assess", "--fix", "render"]) == 0
+    assert capfdbinary.readouterr().out == text
 
 
 def test_a_static_pods_folder_is_read_as_a_kubelet_does(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
