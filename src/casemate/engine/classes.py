@@ -5,7 +5,7 @@ Rules (KEP-585 RuntimeClass):
 1. An unset `runtimeClassName`, and an empty one, mean the engine's default handler. Overhead needs a class.
 2. A RuntimeClass in the input says which handler it means, and its `overhead`.
 3. Else a class is known by the name of a handler, or by a name that the catalogue has for the handler's runtime
-   (`gvisor` for runsc).
+   (`gvisor` for runsc); its overhead is then the catalogue's.
 4. A Pod's own `overhead` must be that of its class, as the RuntimeClass admission demands; without a class it has none.
 5. Any other class is an error, and so is one whose handler this engine lacks or could not start a sandbox with: a Pod
    is never run under another handler than the one asked for.
@@ -20,6 +20,7 @@ from casemate.engine.supervise.run_record import ResolvedClass
 from casemate.errors import InputError, MissingError
 from casemate.model.handler import Handler
 from casemate.model.inventory import Inventory, PodTemplate
+from casemate.model.kube.struct import Quantity
 from casemate.model.quantity import parse
 
 
@@ -68,7 +69,15 @@ def _resolve(
             where=title,
             fix=f"add a RuntimeClass document, or use one that this engine knows: {', '.join(known)}",
         )
-    return ResolvedClass(name=name, handler=_working(handler, name, title, handlers))
+    return ResolvedClass(
+        name=name, handler=_working(handler, name, title, handlers), overhead=_overhead(handler, catalogue)
+    )
+
+
+def _overhead(handler: str, catalogue: Catalogue) -> dict[str, Quantity]:
+    row = catalogue.of_handler(handler)
+    known = {"memory": row.overhead.memory, "cpu": row.overhead.cpu} if row and row.overhead else {}
+    return {name: amount for name, amount in known.items() if amount and parse(amount)}
 
 
 def _built_in(name: str, handlers: Iterable[Handler], catalogue: Catalogue) -> str | None:
