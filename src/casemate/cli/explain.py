@@ -95,7 +95,8 @@ def _names(workload: Workload) -> set[str]:
 def _known(items: Iterable[Assessed], catalogue: Catalogue) -> list[str]:
     rows = [row.id for table in catalogue.tables().values() for row in table]
     classes = [name for row in catalogue.runtimes.runtimes for name in row.classes if "*" not in name]
-    return rows + classes + [name for item in items for name in (item.workload.name, item.workload.title)]
+    names = [name for item in items for name in (item.workload.name, item.workload.title)]
+    return list(dict.fromkeys(rows + classes + names))
 
 
 def _scale() -> list[tuple[int, Boundary]]:

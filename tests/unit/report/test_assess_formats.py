@@ -405,7 +405,7 @@ class TestPolicyReport:
         for result in report["results"]:  # type: ignore[attr-defined]
             assert all(isinstance(each, str) for each in result["properties"].values())
             assert result["result"] in ("pass", "fail", "warn", "error", "skip")
-            assert result["severity"] in ("critical", "high", "medium", "low", "info")
+            assert result["severity"] in ("high", "medium", "low")
 
 
 def test_an_unknown_boundary_is_a_gap_everywhere() -> None:
