@@ -2,7 +2,8 @@
 
 It wants to raise resource limits and to lower OOM scores, which needs CAP_SYS_RESOURCE, and stumbles over hybrid
 cgroups: so it gets limits of its own and a private mount namespace. Its network namespaces are mounts, so all
-calls of one measurement are made from one shell in that namespace.
+calls of one measurement are made from one shell in that namespace. It leaves a bridge and firewall rules behind, so
+they are made in a network namespace that ends with that shell.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ events_logger = "file"
 
 SCRIPT = """
 umount /sys/fs/cgroup/unified 2>/dev/null
+ip link set lo up
 podman="podman --root $FOLDER/root --runroot $FOLDER/run --storage-driver overlay --runtime $RUNTIME"
 if ! $podman image exists $IMAGE; then
   loaded=$($podman load -q -i $LAYOUT | sed -n 's/^Loaded image: *//p') && $podman tag "$loaded" $IMAGE || exit
@@ -40,6 +42,7 @@ exit ${failed:-0}
 
 ALONE = """
 umount /sys/fs/cgroup/unified 2>/dev/null
+ip link set lo up
 podman="podman --root $FOLDER/root --runroot $FOLDER/run --storage-driver overlay --runtime $RUNTIME"
 before=$(date +%s.%N)
 for number in $(seq $COUNT); do $podman run -d --name main-$number $IMAGE sleep 86400 > /dev/null || failed=1; done
@@ -70,10 +73,10 @@ def without_pod(count: int, runtime: str, image: str, folder: Path) -> float:
 
 def _measured(script: str, count: int, folder: Path, **variables: str) -> float:
     settings = folder / "containers.conf"
-    settings.write_text(SETTINGS)
+    settings.write_text(f'{SETTINGS}tmp_dir = "{folder}/libpod"\n')
     path = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(folder)}
     done = subprocess.run(
-        ["unshare", "--mount", "--propagation", "slave", "sh", "-c", script],
+        ["unshare", "--mount", "--net", "--propagation", "slave", "sh", "-c", script],
         env={**path, "CONTAINERS_CONF": str(settings), "FOLDER": str(folder), **variables},
         capture_output=True,
         text=True,
