@@ -20,6 +20,7 @@ from typing import AnyStr, TypeAlias
 import msgspec
 import yaml12
 
+from casemate.sources.marks import Marks, Path
 from casemate.sources.parse import MAX_BYTES, parse
 from casemate.sources.problems import Problem
 
@@ -60,7 +61,7 @@ class Written:
     """One document or list item as written: its value and the line where it begins.
 
     `text` is set when the value may be inexact: the document's text, which begins in line `begin`. Of a list's
-    document, this is the value at `item`.
+    document, this is the value at `item`. `marks` are positions where the exact parser gave them, `shift` lines higher.
     """
 
     value: Plain
@@ -69,6 +70,15 @@ class Written:
     text: str | None = None
     begin: int = 1
     item: int | None = None
+    marks: Marks | None = None
+    shift: int = 0
+
+    def where(self, path: Path = ()) -> str:
+        """`file:line:column` of a field, or of the nearest thing around it whose position is known."""
+        if self.marks is None:
+            return f"{self.file}:{self.line}:1"
+        here = self.marks.at(path)
+        return f"{self.file}:{here.line + self.shift}:{here.column}"
 
 
 def read(data: bytes, file: str) -> Iterator[Written | Problem]:
@@ -202,9 +212,7 @@ def _exact(data: bytes, file: str, line: int) -> Iterator[Written | Problem]:
     parsed, problems = parse(data[: MAX_BYTES + 1], file)
     for each in parsed:
         begin = each.marks.line + line - 1
-        positions = each.marks.at(("items",)).children
-        lines = [mark.line + line - 1 for mark in positions] if isinstance(positions, list) else None
-        yield from _opened(Written(each.value, file, begin), lines)
+        yield from _opened(Written(each.value, file, begin, marks=each.marks, shift=line - 1))
     yield from (_moved(problem, file, line - 1) for problem in problems)
 
 
@@ -216,20 +224,23 @@ def _moved(problem: Problem, file: str, lines: int) -> Problem:
     return Problem(f"{file}:{int(place[0]) + lines}:{place[1]}", problem.what, problem.fix)
 
 
-def _opened(written: Written, lines: list[int] | None = None, depth: int = 0) -> Iterator[Written]:
+def _opened(written: Written, depth: int = 0) -> Iterator[Written]:
     """The document itself, or the items of a list, each with its line where that is known."""
     value = written.value
     kind, items = (value.get("kind"), value.get("items")) if isinstance(value, dict) else (None, None)
     if not isinstance(value, dict) or not isinstance(items, list) or not is_list(kind) or depth > _DEEPEST_LIST:
         yield written
         return
-    lines = lines or _item_lines(written, len(items))
+    lines = _item_lines(written, len(items))
     for index, item in enumerate(items):
         typed = _typed(item, kind, value.get("apiVersion"))
+        marks = written.marks.at(("items", index)) if written.marks else None
         if depth or (isinstance(typed, dict) and is_list(typed.get("kind"))):
-            yield from _opened(Written(typed, written.file, lines[index]), depth=depth + 1)
+            inner = Written(typed, written.file, lines[index], marks=marks, shift=written.shift)
+            yield from _opened(inner, depth=depth + 1)
         else:
-            yield Written(typed, written.file, lines[index], written.text, written.begin, index)
+            known = (written.text, written.begin, index, marks, written.shift)
+            yield Written(typed, written.file, lines[index], *known)
 
 
 def is_list(kind: object) -> bool:
@@ -245,7 +256,10 @@ def _typed(item: Plain, kind: object, version: object) -> Plain:
 
 
 def _item_lines(written: Written, count: int) -> list[int]:
-    """Where items begin: the lines with a dash in one column, when there are as many as items."""
+    """Where items begin: by their positions, or the lines with a dash in one column when there are as many as items."""
+    positions = written.marks.at(("items",)).children if written.marks else None
+    if isinstance(positions, list):
+        return [each.line + written.shift for each in positions]
     text = written.text or ""
     start = _ITEMS.search(text)
     if start:

@@ -59,8 +59,9 @@ def _pods(content: Content) -> Iterator[Workload | Problem]:
             continue
         kind = written.value.get("kind") if isinstance(written.value, dict) else None
         if kind != "Pod":
-            where = f"{written.file}:{written.line}:1"
-            yield Problem(where, "not a Pod: the kubelet passes it over", "static Pods are Pods, one in each file")
+            yield Problem(
+                written.where(), "not a Pod: the kubelet passes it over", "static Pods are Pods, one in each file"
+            )
             continue
         for each in workloads(written):
             yield each if isinstance(each, Problem) else _static(each)

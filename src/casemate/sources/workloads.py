@@ -124,7 +124,7 @@ class _Gathering:
         if not isinstance(value, dict) or not isinstance(value.get("kind"), str) or "apiVersion" not in value:
             if content.named:
                 fix = "a manifest begins with apiVersion and kind"
-                self._skipped.append(Problem(f"{written.file}:{written.line}:1", "not a Kubernetes object", fix))
+                self._skipped.append(Problem(written.where(), "not a Kubernetes object", fix))
             return
         if self._neighbours.take(value):
             return
@@ -154,7 +154,10 @@ def workloads(written: Written) -> Iterator[Workload | Problem]:
         return
     for template, decoded in found:
         for path, what in decoded.wrong:
-            yield Problem(_where(written, value, (*template.path, *path)), what, "the API server refuses this object")
+            place = (*template.path, *path)
+            yield Problem(
+                _where(written, value, place), f"{shown(place)}: {what}", "the API server refuses this object"
+            )
         if any(each.image for each in (*decoded.struct.containers, *decoded.struct.initContainers)):
             yield _workload(value, template, decoded.struct, decoded.unknown, written)
         else:
@@ -171,10 +174,10 @@ def _reread(written: Written) -> Iterator[Workload | Problem]:
 
 
 def _where(written: Written, value: dict[str, object], path: tuple[str | int, ...]) -> str:
+    if written.file:
+        return written.where(path)
     own = metadata(value.get("metadata"))
-    name = f"{value.get('kind')} {own.namespace or ''}/{own.name or ''}"
-    place = f"{written.file}:{written.line}:1" if written.file else name
-    return ": ".join(each for each in (place, shown(path)) if each)
+    return f"{value.get('kind')} {own.namespace or ''}/{own.name or ''}"
 
 
 def _workload(

@@ -185,6 +185,14 @@ def test_a_boolean_is_what_kubectl_reads(written: str, read_as: bool | None, sai
     assert bool(said) == bool(found.skipped)
 
 
+def test_a_mistake_has_its_own_position_in_documents_and_in_items() -> None:
+    broken = pod("two") + "  priority: high\n"
+    item = broken.rstrip().replace("\n", "\n  ")
+    found = read(f"{pod()}---\n{broken}---\nkind: List\napiVersion: v1\nitems:\n- {item}\n")
+    what = 'spec.priority: expected an integer, found the string "high"'
+    assert [(each.where, each.what) for each in found.skipped] == [("<stdin>:12:3", what), ("<stdin>:22:5", what)]
+
+
 @pytest.mark.parametrize(("written", "read_as"), [("010", 8), ("0x10", 16), ("0o10", 8), ("1_000", 1000), ("1.0", 1)])
 def test_a_number_is_what_kubectl_reads(written: str, read_as: int) -> None:
     found = one(pod() + f"  securityContext: {{runAsUser: {written}}}\n")
