@@ -56,6 +56,12 @@ class ObservedPod:
     containers: tuple[ObservedContainer, ...] = ()
 
     @property
+    def signature(self) -> frozenset[tuple[str, int]]:
+        """Ids and states (CRI's numbers): what a relist shows, by which a worker tells whether it has to look again."""
+        sandboxes = {(each.id, 0 if each.ready else 1) for each in self.sandboxes}
+        return frozenset(sandboxes | {(each.id, each.state.value) for each in self.containers})
+
+    @property
     def sandbox(self) -> ObservedSandbox | None:
         """The newest sandbox."""
         return max(self.sandboxes, key=lambda each: each.attempt, default=None)

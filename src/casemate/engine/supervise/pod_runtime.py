@@ -29,7 +29,7 @@ from casemate.engine.translate.environment import EnvironmentSources, environmen
 from casemate.engine.translate.namespaces import IdRange
 from casemate.engine.translate.resources import pod_cgroup
 from casemate.engine.translate.sandbox import pod_spec, sandbox_config
-from casemate.engine.translate.security import ImageUser
+from casemate.engine.translate.security import ImageUser, image_user
 from casemate.engine.volumes.emptydir import over_limit
 from casemate.engine.volumes.last_words import last_words
 from casemate.engine.volumes.layout import pod_folder
@@ -49,9 +49,10 @@ _PARALLEL_STARTS = 8
 
 @dataclass
 class _Known:
-    """Answers of CRI that never change: sandbox addresses, and containers that have ended."""
+    """Answers of CRI that never change: sandbox addresses, the users of images by id, containers that have ended."""
 
     addresses: dict[str, str] = field(default_factory=dict)
+    users: dict[str, ImageUser] = field(default_factory=dict)
     ended: dict[str, ObservedContainer] = field(default_factory=dict)
 
 
@@ -248,13 +249,18 @@ class PodRuntime:
         self, instance: PodInstance, container: Container, sandbox: ObservedSandbox, attempt: int
     ) -> pb.ContainerConfig:
         image = self._image_id(container.image or "")
-        found = await self.client.image_status(image)
-        if found is None:
-            raise RuntimeFault(f"the image {container.image} is not on the engine any more", where=instance.name)
-        user = ImageUser(found.uid.value if found.HasField("uid") else None, found.username)
+        user = await self._image_user(image, instance)
         config = await asyncio.to_thread(self._describe, instance, container, sandbox, attempt, image, user)
         config.labels[ENGINE_LABEL] = self._paths.name
         return config
+
+    async def _image_user(self, image: str, instance: PodInstance) -> ImageUser:
+        if image not in self._known.users:
+            found = await self.client.image_status(image)
+            if found is None:
+                raise RuntimeFault(f"the image {image} is not on the engine any more", where=instance.name)
+            self._known.users[image] = image_user(found)
+        return self._known.users[image]
 
     def _describe(
         self,

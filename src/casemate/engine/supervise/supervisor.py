@@ -176,7 +176,7 @@ class Supervisor:
         self._seen = now
         for run in self.runs.values():
             for uid in changed & run.workers.keys():
-                run.workers[uid].wake()
+                run.workers[uid].relisted(now.get(uid, frozenset()))
         return bool(changed)
 
     async def _revive_engine(self) -> None:

@@ -61,6 +61,8 @@ class PodWorker:
         self._wake = asyncio.Event()
         self._probers: dict[str, asyncio.Task[None]] = {}
         self._counted: set[str] = set()
+        self._observed: ObservedPod | None = None
+        self._stale = True
         self._removing = False
         self._ending = False
         self._trouble = ""
@@ -88,6 +90,12 @@ class PodWorker:
         """Something may have changed: look again now."""
         self._wake.set()
 
+    def relisted(self, signature: frozenset[tuple[str, int]]) -> None:
+        """CRI shows this of the Pod: look again if that is news."""
+        if self._observed is None or signature != self._observed.signature:
+            self._stale = True
+            self.wake()
+
     def remove(self) -> None:
         """Stop the Pod and remove everything that was made for it."""
         self._removing = True
@@ -105,9 +113,9 @@ class PodWorker:
             try:
                 pause = await self._turn()
             except EngineUnreachable:
-                pause = ENGINE_PAUSE
+                pause, self._stale = ENGINE_PAUSE, True
             except CasemateError as error:
-                pause = self._note_failure(error)
+                pause, self._stale = self._note_failure(error), True
             if pause != 0:
                 await self._sleep(pause)
 
@@ -135,6 +143,7 @@ class PodWorker:
         decided = lifecycle.plan(self.spec, observed, self._memory, time.time())
         self._publish(observed, dict(decided.backing_off))
         for action in decided.actions:
+            self._stale = True
             await self._act(action, observed)
         if decided.actions:
             self._trouble, self._failures = "", 0
@@ -151,7 +160,10 @@ class PodWorker:
         return await self._runtime.over_limit(self.instance)
 
     async def _look(self) -> ObservedPod:
-        observed = await self._runtime.observe(self.instance)
+        if self._observed is not None and not self._stale:
+            return self._observed
+        self._stale = False
+        self._observed = observed = await self._runtime.observe(self.instance)
         for container in observed.containers:
             if container.state is State.EXITED and container.id not in self._counted:
                 self._counted.add(container.id)
@@ -194,6 +206,7 @@ class PodWorker:
         await self._stop_containers(observed)
         for sandbox in observed.sandboxes:
             await self._runtime.stop_sandbox(sandbox.id)
+        self._stale = True
         observed = await self._look()
         self._publish(observed, {}, finish)
         self.record = msgspec.structs.replace(self.record, final=self.status, ended=time.time())
