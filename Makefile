@@ -9,7 +9,7 @@ INSTALLED := .venv/installed
 # Debian packages that only tests need.
 TEST_PACKAGES := etcd-server iptables
 
-.PHONY: demo test check unit setup test-setup clean
+.PHONY: demo test check unit setup test-setup compat clean
 
 demo: setup
 	$(BIN)/python examples/shop/demo.py
@@ -32,11 +32,16 @@ setup: $(INSTALLED)
 test-setup: setup
 	dpkg -s $(TEST_PACKAGES) >/dev/null 2>&1 || (apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(TEST_PACKAGES))
+	$(BIN)/python tests/cluster/kubernetes.py
 
 $(INSTALLED): pyproject.toml hatch_build.py src/casemate/engine/cri/cri.proto
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --editable '.[engine,dev]'
 	touch $@
+
+# What the catalogue says of runtimes, tried for real; writes src/casemate/catalogue/tested.yaml.
+compat: setup
+	$(BIN)/python tests/compat
 
 clean:
 	rm -rf .venv build dist

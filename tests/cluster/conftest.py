@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 
@@ -13,10 +12,8 @@ from apiserver import Cluster, Running
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    if not kubernetes.binary().exists() and not os.environ.get("CASEMATE_BUILD_KUBERNETES"):
-        pytest.skip("no kube-apiserver: run python tests/cluster/kubernetes.py, or set CASEMATE_BUILD_KUBERNETES=1")
     if not shutil.which("etcd"):
-        pytest.skip("no etcd: apt-get install etcd-server")
+        pytest.fail("etcd is not installed: make test-setup")
     kubernetes.build()
     with Running(tmp_path_factory.mktemp("cluster")) as found:
         yield found
