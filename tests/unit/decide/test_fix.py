@@ -233,7 +233,10 @@ def lost(text: str, new: str) -> set[str]:
     return {line for tag, begin, end, _, _ in changed if tag != "equal" for line in old[begin:end]}
 
 
+HOLDERS = {"spec", "template", "jobTemplate", "containers", "initContainers"}
+
+
 def is_about(line: str, edits: tuple[Edit, ...]) -> bool:
     """Whether a line has a field that an edit names, or a word of a list that one replaces."""
-    names = {str(step) for each in edits for step in each.path[3:]} - {"containers", "initContainers", "spec"}
+    names = {step for each in edits for step in each.path if isinstance(step, str)} - HOLDERS
     return any(name in line for name in names) or line.strip().startswith(("- ", "type:"))
