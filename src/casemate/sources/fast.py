@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import AnyStr, TypeAlias
 
@@ -56,8 +55,7 @@ class _Head(msgspec.Struct):
     items: list[msgspec.Raw] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(msgspec.Struct, frozen=True):
     """One document or list item as written: its value and the line where it begins.
 
     `text` is set when the value may be inexact: the document's text, which begins in line `begin`. Of a list's

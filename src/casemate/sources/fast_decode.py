@@ -38,8 +38,7 @@ class _Notes:
         return _DROP
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded(Generic[_Struct]):
+class Decoded(msgspec.Struct, Generic[_Struct], frozen=True):
     """A struct, the paths of fields that it lacks, and the mistakes in the others.
 
     `inexact` tells that a key was no text, so that only the exact parser knows what it is.

@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+import msgspec
 
 from casemate.sources.fast import MAX_FILE
 from casemate.sources.files import SUFFIXES
@@ -23,8 +24,7 @@ STDIN = "<stdin>"
 _PIPES = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(msgspec.Struct, frozen=True):
     """A file's bytes. `named` tells that a person named this very file; `kept` that it cannot be read twice."""
 
     file: str
@@ -72,17 +72,27 @@ def read(name: str, *, named: bool) -> Content | Problem:
     """One file."""
     try:
         descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as stream:
-            status = os.fstat(descriptor)
-            mode = status.st_mode
-            pipe = stat.S_ISFIFO(mode) and name.startswith(_PIPES)
-            if not stat.S_ISREG(mode) and not pipe:
-                return Problem(name, "is no regular file", "name a file, a folder, or - for standard input")
-            os.set_blocking(descriptor, True)
-            most = MAX_FILE if pipe else min(status.st_size, MAX_FILE)  # Memory is set aside before it is read.
-            return Content(name, stream.read(most + 1), named=named, kept=pipe)
+        try:
+            return _open(name, descriptor, named=named)
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         return Problem(name, "no such file or folder", "check the path")
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         return Problem(name, f"cannot read: {reason.lower()}", "check the path and its permissions")
+
+
+def _open(name: str, descriptor: int, *, named: bool) -> Content | Problem:
+    status = os.fstat(descriptor)
+    if stat.S_ISFIFO(status.st_mode) and name.startswith(_PIPES):
+        os.set_blocking(descriptor, True)
+        with os.fdopen(os.dup(descriptor), "rb") as stream:
+            return Content(name, stream.read(MAX_FILE + 1), named=named, kept=True)
+    if not stat.S_ISREG(status.st_mode):
+        return Problem(name, "is no regular file", "name a file, a folder, or - for standard input")
+    most = min(status.st_size, MAX_FILE) + 1
+    data = os.read(descriptor, most)
+    while len(data) < most and (more := os.read(descriptor, most - len(data))):
+        data += more
+    return Content(name, data, named=named)

@@ -61,9 +61,10 @@ def walk(folder: str, suffixes: frozenset[str]) -> Iterator[str | Problem]:
         ignored = rules.pop(here)
         below[:] = sorted(each for each in below if _is_open(ignored, f"{here}/{each}", each))
         rules.update({path: _with_rules_of(path, ignored) for path in (f"{here}/{each}" for each in below)})
+        shown = str(Path(folder, here[len(top) :].lstrip("/"), "_")).removesuffix("_")
         for each in sorted(files):
             if _suffix(each) in suffixes and not (ignored and ignored.covers(f"{here}/{each}", folder=False)):
-                yield str(Path(folder, here[len(top) :].lstrip("/"), each))
+                yield shown + each
     for error in unreadable:
         reason = (error.strerror or str(error)).lower()
         yield Problem(str(error.filename), f"cannot read: {reason}", "check its permissions")

@@ -10,8 +10,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from casemate.sources.marks import Path
 
@@ -34,8 +35,7 @@ _DEEPEST: Final = 24
 _MOST: Final = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(msgspec.Struct, frozen=True):
     """A Pod specification as written, the metadata beside it, and where it stands in its object."""
 
     spec: dict[str, object]

@@ -66,3 +66,14 @@ def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to(tmp_path)
     (tmp_path / "a.yaml").touch()
     assert _walked(tmp_path, tmp_path) == ["a.yaml"]
+
+
+def test_names_are_as_a_person_would_write_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "below").mkdir()
+    for name in ("a.yaml", "below/b.yaml"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    yaml = frozenset((".yaml",))
+    assert list(walk(".", yaml)) == ["a.yaml", "below/b.yaml"]
+    assert list(walk("below/", yaml)) == ["below/b.yaml"]
+    assert list(walk(str(tmp_path), yaml)) == [f"{tmp_path}/a.yaml", f"{tmp_path}/below/b.yaml"]
