@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from casemate.sources.marks import Path
+from casemate.sources.parse import MAX_DEPTH
 
 _TEMPLATE: Final[Path] = ("spec", "template")
 _BUILT_IN: Final[dict[str, Path]] = {
@@ -31,8 +32,6 @@ _BUILT_IN: Final[dict[str, Path]] = {
 _GROUPS: Final = frozenset(("", "apps", "batch", "extensions"))
 _PATTERNS: Final = ("kyverno.io", "gatekeeper.sh", "admissionregistration.k8s.io", "apiextensions.k8s.io")
 _NOT_SEARCHED: Final = frozenset(("apiVersion", "kind", "metadata", "status"))
-_DEEPEST: Final = 24
-_MOST: Final = 20_000
 
 
 class Template(msgspec.Struct, frozen=True):
@@ -74,13 +73,11 @@ def _searched(value: dict[str, object]) -> Iterator[Template]:
     pending: list[tuple[object, Path, object]] = [
         (each, (key,), None) for key, each in reversed(value.items()) if key not in _NOT_SEARCHED
     ]
-    for _ in range(_MOST):
-        if not pending:
-            return
+    while pending:
         here, path, metadata = pending.pop()
         if isinstance(here, dict) and is_pod_spec(here):
             yield Template(here, metadata, path, built_in=False)
-        elif len(path) < _DEEPEST:
+        elif len(path) < MAX_DEPTH:
             pending.extend(reversed(list(_below(here, path))))
 
 
@@ -104,9 +101,7 @@ def is_pod_spec(value: dict[str, object]) -> bool:
 def embeds_pods(schema: object) -> bool:
     """Whether an OpenAPI schema has `containers` with `image` somewhere."""
     pending = [schema]
-    for _ in range(_MOST):
-        if not pending:
-            return False
+    while pending:
         here = pending.pop()
         if isinstance(here, list):
             pending.extend(here)
