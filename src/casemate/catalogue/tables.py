@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -86,7 +86,15 @@ def _own() -> Catalogue:
 
 
 def _own_rows() -> list[Found]:
-    return [row for table in TABLES for row in shipped(table)]
+    return [_as_seen(found) for table in TABLES for found in shipped(table)]
+
+
+def _as_seen(found: Found) -> Found:
+    """A row of ours with what real runs showed of it. A user's row of that id is the user's word."""
+    row = found.row
+    for test in tests() if isinstance(row, Fit) else ():
+        row = row.with_test(test) if isinstance(row, Fit) and test.fit == row.id else row
+    return replace(found, row=row)
 
 
 def _assemble(found: Iterable[Found]) -> Catalogue:
@@ -97,10 +105,6 @@ def _assemble(found: Iterable[Found]) -> Catalogue:
         if owner != each.table:
             raise InputError(f"`{each.row.id}` is an id of table {owner}", where=each.where, fix="use another id")
         tables[each.table][each.row.id] = each.row
-    for test in tests():
-        fit = tables["fits"].get(test.fit)
-        if isinstance(fit, Fit):
-            tables["fits"][fit.id] = fit.with_test(test)
     return Catalogue(
         runtimes=Runtimes(_of(Runtime, tables["runtimes"])),
         criteria=_of(Criterion, tables["criteria"]),
