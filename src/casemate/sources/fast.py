@@ -32,6 +32,7 @@ _SEPARATOR = re.compile(r"\n---(?=[ \t\n]|\Z)")
 _BLANK = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*")
 _FOREIGN = re.compile("[\r\x85\u2028\u2029]")
 _DIRECTIVE = re.compile(r"\n(?:%|\.\.\.)")
+_TAG = re.compile(r"!(?<=[\s\[{,]!)(?!=)|\A!")
 _MERGE = re.compile(r"<<[\"']?\s*:")
 _START = r"(?<![^\s\[{,+\-.]%s)"  # The character before stands where a scalar may begin, so that digests do not count.
 _OCTAL = re.compile(rf"0{_START % '0'}(?:[0-9_]|b[01])")
@@ -193,7 +194,7 @@ def _document(text: str, file: str, line: int) -> Iterator[Written | Problem]:
 
 def _is_trap(text: str) -> bool:
     """Whether the fast parser might read it as something else than kubectl does, or not survive it."""
-    if "!!" in text or ("<<" in text and _MERGE.search(text)):
+    if _TAG.search(text) or ("<<" in text and _MERGE.search(text)):
         return True
     if any(each.search(text) for each in _WORDS):
         return True

@@ -59,6 +59,12 @@ def templates(value: dict[str, object]) -> Iterator[Template]:
         yield from _searched(value)
 
 
+def is_built_in(value: dict[str, object]) -> bool:
+    """Whether every object of this kind has a Pod template."""
+    kind = value.get("kind")
+    return group_of(value.get("apiVersion")) in _GROUPS and isinstance(kind, str) and kind in _BUILT_IN
+
+
 def _at(value: dict[str, object], place: Path) -> Template | None:
     holder: object = value
     for step in place:

@@ -28,7 +28,7 @@ from casemate.sources.fast_files import Content, Unreached, contents
 from casemate.sources.marks import shown
 from casemate.sources.position import locate
 from casemate.sources.problems import LISTED, Problem, raise_for
-from casemate.sources.shape import Template, templates
+from casemate.sources.shape import Template, is_built_in, templates
 from casemate.sources.surroundings import Neighbours
 
 
@@ -143,6 +143,9 @@ def _chart_of(content: Content) -> str:
     return next((str(each) for each in folders if (each / "Chart.yaml").is_file()), "")
 
 
+_RENDER = "render it first: kustomize build … | casemate assess -"
+
+
 def workloads(written: Written) -> Iterator[Workload | Problem]:
     """The workloads of one object, and what is wrong with them."""
     value = written.value
@@ -152,6 +155,9 @@ def workloads(written: Written) -> Iterator[Workload | Problem]:
     if written.text is not None and any(decoded.wrong or decoded.inexact for _, decoded in found):
         yield from _reread(written)
         return
+    if not found and is_built_in(value):
+        what = f"{value.get('kind')}: no Pod template in it, as in a patch for another object"
+        yield Problem(_where(written, value, ()), what, _RENDER)
     for template, decoded in found:
         for path, what in decoded.wrong:
             place = (*template.path, *path)
@@ -162,7 +168,7 @@ def workloads(written: Written) -> Iterator[Workload | Problem]:
             yield _workload(value, template, decoded.struct, decoded.unknown, written)
         else:
             what = f"{value.get('kind')}: no container has an image, as in a patch for another object"
-            yield Problem(_where(written, value, ()), what, "render it first: kustomize build … | casemate assess -")
+            yield Problem(_where(written, value, ()), what, _RENDER)
 
 
 def _reread(written: Written) -> Iterator[Workload | Problem]:

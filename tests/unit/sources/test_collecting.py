@@ -257,6 +257,17 @@ def test_a_patch_is_not_assessed() -> None:
     assert "patch" in found.skipped[0].what
 
 
+def test_a_tag_hides_nothing() -> None:
+    for tagged in (pod().replace("spec:", "spec: !x"), pod().replace("Pod", "!!str Pod"), f"!x\n{pod()}"):
+        assert titles(read(tagged)) == ["Pod shop/web"]
+
+
+def test_a_kind_without_its_template_is_reported() -> None:
+    scale = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, spec: {replicas: 3}}"
+    found = read(f"{pod()}---\n{scale}\n")
+    assert ["no Pod template" in each.what for each in found.skipped] == [True]
+
+
 def test_a_named_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "pod.yaml").write_text(pod())
     with pytest.raises(InputError, match="no such file"):
