@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -50,6 +51,7 @@ def main(wanted: Sequence[str]) -> int:
             results = run(paths, settings, images.build(Path(folder)), wanted)
     finally:
         lifecycle.stop(paths)
+        shutil.rmtree(paths.root)
     fits = [each.row for each in reading.shipped("fits") if isinstance(each.row, Fit)]
     rows = merged(reading.tests(), as_rows(results, fits, datetime.date.today()))
     TESTED.write_text(text(rows), encoding="utf-8")

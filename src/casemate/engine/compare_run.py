@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -65,14 +66,14 @@ class Trials:
         try:
             flight = preflight.check(
                 self.documents,
-                f"{self.name}-{handler.name}"[:40],
+                _run_name(self.name, handler),
                 self.paths,
                 self.settings,
                 now=True,
                 change=_to(handler),
             )
             plan = preflight.settle(flight, allow_degraded=False, say=self.say)
-        except RefusedError as error:
+        except RefusedError as error:  # raised before anything was started
             return structs.replace(_blank(runtime, handler), ending=Ending.REFUSED, reason=error.what)
         return self.observe(plan, runtime, handler)
 
@@ -156,6 +157,10 @@ def can_end(documents: Sequence[Document]) -> bool:
     return all((policy or "Always") != "Always" for policy in policies)
 
 
+def _run_name(name: str, handler: Handler) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", f"{name}-{handler.name}".lower())[:40].strip("-")
+
+
 def _working(name: str, known: Sequence[Handler], catalogue: Runtimes) -> Handler:
     found = next((each for each in known if name == each.name or name in catalogue.class_names(each.name)), None)
     if found is None:
@@ -222,8 +227,9 @@ def _ending(status: RunStatus | None, goal: Goal, *, in_time: bool) -> tuple[End
     if status.error or unstarted:
         return Ending.NOT_STARTED, status.error or unstarted
     if not in_time:
-        waiting = [pod.name for pod in status.pods if not (pod.ready or pod.phase.final)]
-        return Ending.TIMED_OUT, f"after the time limit still not done: {', '.join(waiting) or 'running'}"
+        done = [pod.phase.final or (pod.ready and goal is Goal.READY) for pod in status.pods]
+        waiting = [pod.name for pod, finished in zip(status.pods, done, strict=True) if not finished]
+        return Ending.TIMED_OUT, f"when the time limit passed, not done: {', '.join(waiting)}"
     reason = next((pod.message or pod.reason for pod in status.pods if pod.message or pod.reason), "")
     ended = goal is Goal.COMPLETED or all(pod.phase.final for pod in status.pods)
     return (Ending.ENDED if ended else Ending.READY), reason

@@ -119,6 +119,8 @@ def _seconds(seconds: float | None) -> str:
 
 
 def _calls(trial: Trial) -> str:
+    if not trial.ran:
+        return "-"
     if trial.refused_calls is None:
         return trial.calls_note or "not observed"
     shown = trial.refused_calls
