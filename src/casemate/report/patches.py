@@ -1,6 +1,6 @@
 """Fixes as text for other tools: a unified diff, or patches for Kustomize.
 
-1. A diff compares document with document, so that its cost is that of what changed, and is one that `git apply` and
+1. A diff compares object with object, so that its cost is that of what changed, and is one that `git apply` and
    `patch -p1` take.
 2. Kustomize gets a Component: a folder with it is added to a kustomization's `components`. Kinds of Kubernetes are
    patched by strategic merge, in which containers are told by name; all others by JSON operations (RFC 6902), as
@@ -14,7 +14,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Final, TypeAlias
 
 import msgspec
@@ -23,7 +23,7 @@ from casemate.model.edit import Edit, Fix, Json, Path, Remove, Set, applied
 from casemate.model.workload import Workload
 
 _CONTEXT: Final = 3
-_SEPARATOR: Final = re.compile(r"^---(?=\s)", re.MULTILINE)
+_BEGIN: Final = re.compile(r"""^(?:---(?=\s)|[ \t]*(?:- )?"?apiVersion"?:)""", re.MULTILINE)
 _LINE: Final = re.compile(r"[^\n]*\n|[^\n]+")
 _WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9._/-]*")
 _NOT_TEXT: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
@@ -59,20 +59,21 @@ def diff(file: str, before: str, after: str) -> str:
 
 def _changes(before: str, after: str) -> Iterator[_Change]:
     at, to = 0, 0
-    olds, news = _documents(before), _documents(after)
+    olds, news = _objects(before), _objects(after)
     if len(olds) != len(news):
         olds, news = [before], [after]
     for one, other in zip(olds, news, strict=True):
         old, new = _LINE.findall(one), _LINE.findall(other)
         if one != other:
-            for tag, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+            lead = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False))))
+            for tag, a, b, c, d in SequenceMatcher(None, old[lead:], new[lead:]).get_opcodes():
                 if tag != "equal":
-                    yield at + a, at + b, to + c, to + d
+                    yield at + lead + a, at + lead + b, to + lead + c, to + lead + d
         at, to = at + len(old), to + len(new)
 
 
-def _documents(text: str) -> list[str]:
-    begins = [0, *(match.start() for match in _SEPARATOR.finditer(text) if match.start()), len(text)]
+def _objects(text: str) -> list[str]:
+    begins = [0, *(match.start() for match in _BEGIN.finditer(text) if match.start()), len(text)]
     return [text[begin:end] for begin, end in pairwise(begins)]
 
 

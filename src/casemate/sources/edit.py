@@ -27,7 +27,7 @@ from typing import Final, NoReturn
 import yaml
 
 from casemate.errors import InputError, RuntimeFault
-from casemate.model.edit import Edit, Fix, Json, NoSuchFieldError, Remove, applied
+from casemate.model.edit import Fix, Json, NoSuchFieldError, applied
 from casemate.model.kube.pod import PodSpec
 from casemate.model.workload import Workload
 from casemate.sources.edit_nodes import nodes
@@ -50,6 +50,7 @@ class _Found:
     item: int | None
     line: int
     value: dict[str, Value]
+    kind: Value
 
 
 def edited(data: bytes, file: str, fixes: Sequence[Fix]) -> bytes:
@@ -86,24 +87,38 @@ class _Part:
             raise InputError(first.what, where=first.where if begin == 1 else file, fix=first.fix)
         self._values = [each.value for each in documents]
         self._marks = [each.marks for each in documents]
+        self._named: dict[tuple[Value, ...], list[_Found]] = {}
+        for each in self._objects():
+            self._named.setdefault(_identity(each), []).append(each)
 
     def edited(self, fixes: Sequence[Fix]) -> str:
         """The text with the fixes made."""
-        wanted = list(self._values)
-        for each in fixes:
-            found = self._find(each.workload)
-            inside = () if found.item is None else ("items", found.item)
-            placed = tuple(_under(inside, edit) for edit in each.edits)
-            try:
-                wanted[found.document] = applied(wanted[found.document], placed)
-            except NoSuchFieldError as error:
-                self._refuse(each.workload, f"changed since it was assessed: {error}", _AGAIN)
+        wanted = self._wanted(fixes)
         try:
             text = self._rewritten(wanted)
         except (ValueError, yaml.YAMLError) as error:
             return self._refuse(fixes[0].workload, f"its text cannot be edited: {error}", "edit it by hand")
         self._verify(text, wanted, fixes[0].workload)
         return text
+
+    def _wanted(self, fixes: Sequence[Fix]) -> list[Value]:
+        """What the documents have to say."""
+        objects: dict[tuple[int, int | None], Value] = {}
+        for each in fixes:
+            found = self._find(each.workload)
+            place = found.document, found.item
+            try:
+                objects[place] = applied(objects.get(place, found.value), each.edits)
+            except NoSuchFieldError as error:
+                self._refuse(each.workload, f"changed since it was assessed: {error}", _AGAIN)
+        wanted = list(self._values)
+        for index, value in enumerate(wanted):
+            if (index, None) in objects:
+                wanted[index] = objects[index, None]
+            elif isinstance(value, dict) and isinstance(items := value.get("items"), list):
+                changed = [objects.get((index, at), item) for at, item in enumerate(items)]
+                wanted[index] = {**value, "items": changed}
+        return wanted
 
     def _rewritten(self, wanted: Sequence[Value]) -> str:
         roots = [root for root in nodes(self._text) if not (root.kind == "scalar" and root.text == "None")]
@@ -126,7 +141,7 @@ class _Part:
 
     def _find(self, workload: Workload) -> _Found:
         """The object of a workload (rule 2)."""
-        named = [each for each in self._objects() if _is_of(each.value, workload)]
+        named = self._named.get((workload.kind, workload.namespace, workload.name), [])
         here = [each for each in named if each.line == workload.source.line]
         likely = [each for each in here or named if _says(each.value, workload)]
         if not likely:
@@ -143,27 +158,21 @@ class _Part:
             if isinstance(items, list) and isinstance(positions, list) and is_list(value.get("kind")):
                 for index, (item, mark) in enumerate(zip(items, positions, strict=True)):
                     if isinstance(item, dict):
-                        kind = str(value["kind"]).removesuffix("List")
-                        typed = {"kind": kind, "apiVersion": value.get("apiVersion"), **item} if kind else item
-                        yield _Found(document, index, self._line(mark), typed)
+                        kind = item.get("kind") or str(value["kind"]).removesuffix("List")
+                        yield _Found(document, index, self._line(mark), item, kind)
             else:
-                yield _Found(document, None, self._line(marks), value)
+                yield _Found(document, None, self._line(marks), value, value.get("kind"))
 
     def _line(self, marks: Marks) -> int:
         return marks.line + self._begin - 1
 
 
-def _under(inside: tuple[str | int, ...], edit: Edit) -> Edit:
-    path = (*inside, *edit.path)
-    return Remove(path, edit.why) if isinstance(edit, Remove) else type(edit)(path, edit.value, edit.why)
-
-
-def _is_of(value: dict[str, Value], workload: Workload) -> bool:
-    own = value.get("metadata")
+def _identity(found: _Found) -> tuple[Value, ...]:
+    """Kind, namespace and name."""
+    own = found.value.get("metadata")
     metadata = own if isinstance(own, dict) else {}
-    name = metadata.get("name") or metadata.get("generateName") or ""
-    told = (value.get("kind"), metadata.get("namespace") or "", name)
-    return told == (workload.kind, workload.namespace, workload.name)
+    named = (found.kind, metadata.get("namespace") or "", metadata.get("name") or metadata.get("generateName") or "")
+    return tuple(str(each) for each in named)
 
 
 def _says(value: Json, workload: Workload) -> bool:
