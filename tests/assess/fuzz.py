@@ -2,8 +2,9 @@
 
     python tests/assess/fuzz.py --minutes 30 [--seed 1]
 
-Seeds lie in `seeds/`: manifests of all sorts, and every input that once broke something (named `broke-…`). An input that
-breaks something now is written there; keep it. Each round takes a seed and changes bytes, lines, or values of its YAML.
+Seeds lie in `seeds/`: manifests of all sorts, and every input that once broke something (named `broke-…`). An input
+that breaks something now is written there; keep it. Each round takes a seed and changes bytes, lines, or values of its
+YAML.
 """
 
 from __future__ import annotations
@@ -38,8 +39,50 @@ HERE: Final = Path(__file__).parent
 SEEDS: Final = HERE / "seeds"
 SLOW_SECONDS: Final = 10.0
 _LONGEST: Final = 200_000
-_BYTES = (b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"---\n", b"{", b"[", b"&a ", b"*a", b"!!binary ", b"<<: *a", b"\t", b"\r\n", b"? ", b"|\n", b"%YAML 1.1\n", b"\xe2\x80\xa8", b"\xed\xa0\x80", b"\xf0\x9f\x94\x92")
-_VALUES = (b"null", b"yes", b"0777", b"1e999", b".nan", b"-1", b"99999999999999999999", b"''", b"[]", b"{}", b"{a: [b]}", b"1_000", b"0x1f", b"2026-01-01", b"!!python/object:os.system x", b"'\\0'", b'"\\uD800"', b'"\\x1b[31m"', b"<script>alert(1)</script>", b"'=cmd()'", b"]]>", b"a" * 5000)
+_BYTES = (
+    b"\x00",
+    b"\xff\xfe",
+    b"\xef\xbb\xbf",
+    b"---\n",
+    b"{",
+    b"[",
+    b"&a ",
+    b"*a",
+    b"!!binary ",
+    b"<<: *a",
+    b"\t",
+    b"\r\n",
+    b"? ",
+    b"|\n",
+    b"%YAML 1.1\n",
+    b"\xe2\x80\xa8",
+    b"\xed\xa0\x80",
+    b"\xf0\x9f\x94\x92",
+)
+_VALUES = (
+    b"null",
+    b"yes",
+    b"0777",
+    b"1e999",
+    b".nan",
+    b"-1",
+    b"99999999999999999999",
+    b"''",
+    b"[]",
+    b"{}",
+    b"{a: [b]}",
+    b"1_000",
+    b"0x1f",
+    b"2026-01-01",
+    b"!!python/object:os.system x",
+    b"'\\0'",
+    b'"\\uD800"',
+    b'"\\x1b[31m"',
+    b"<script>alert(1)</script>",
+    b"'=cmd()'",
+    b"]]>",
+    b"a" * 5000,
+)
 _VALUE = re.compile(rb"(?m)(?<=: )[^\n{}\[\],]+")
 
 

@@ -24,7 +24,18 @@ _IMAGES = (
     *("ghcr.io/actions/actions-runner:latest", "quay.io/jupyter/base-notebook:latest", "darthsim/imgproxy:v3"),
     *("quay.io/cilium/cilium:v1.18.4", "ghcr.io/spinkube/app.wasm:1"),
 )
-_CLASSES = (None, "", "gvisor", "kata", "kata-qemu", "kata-qemu-snp", "wasmtime", "isolated-sandbox", "runc", "nobody-knows")
+_CLASSES = (
+    None,
+    "",
+    "gvisor",
+    "kata",
+    "kata-qemu",
+    "kata-qemu-snp",
+    "wasmtime",
+    "isolated-sandbox",
+    "runc",
+    "nobody-knows",
+)
 _LABELS = (
     {},
     {"app.kubernetes.io/name": "prometheus-node-exporter"},
@@ -47,7 +58,13 @@ _FLAG = st.sampled_from((None, None, True, False))
 _SECCOMP = st.sampled_from((None, {"type": "RuntimeDefault"}, {"type": "Unconfined"}, {"type": "Localhost"}))
 _USER = st.sampled_from((None, 0, 1000))
 _CAPABILITIES = st.sampled_from(
-    (None, {"drop": ["ALL"]}, {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]}, {"add": ["NET_ADMIN"]}, {"drop": ["NET_RAW"]})
+    (
+        None,
+        {"drop": ["ALL"]},
+        {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]},
+        {"add": ["NET_ADMIN"]},
+        {"drop": ["NET_RAW"]},
+    )
 )
 _CONTAINER_SECURITY = _kept(
     privileged=_FLAG,
@@ -114,7 +131,23 @@ def pod_spec(written: Json) -> Json:
 
 
 _WORDS = st.one_of(
-    st.sampled_from(("", "ALL", "RuntimeDefault", "Unconfined", "/", "/dev/kvm", "gvisor", "1Gi", "-1", "\x00", "é", "a" * 300, "..")),
+    st.sampled_from(
+        (
+            "",
+            "ALL",
+            "RuntimeDefault",
+            "Unconfined",
+            "/",
+            "/dev/kvm",
+            "gvisor",
+            "1Gi",
+            "-1",
+            "\x00",
+            "é",
+            "a" * 300,
+            "..",
+        )
+    ),
     st.text(max_size=8),
 )
 _ANYTHING = st.recursive(
@@ -158,7 +191,11 @@ def arbitrary() -> st.SearchStrategy[Json]:
     info = msgspec.inspect.type_info(PodSpec)
     assert isinstance(info, msgspec.inspect.StructType)
     spec = st.builds(
-        lambda made, odd, image: {**made, **odd, "containers": [{"name": "c", "image": image}, *made.get("containers", ())]},
+        lambda made, odd, image: {
+            **made,
+            **odd,
+            "containers": [{"name": "c", "image": image}, *made.get("containers", ())],
+        },
         _struct(info, 3),
         st.dictionaries(st.sampled_from([field.encode_name for field in info.fields]), _ANYTHING, max_size=1),
         st.sampled_from(_IMAGES),

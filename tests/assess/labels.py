@@ -83,9 +83,7 @@ class Labelled:
     def blockers_under(self, runtime: str) -> tuple[Blocker, ...]:
         """What does not simply work when the workload names a class of that runtime."""
         named = RuntimeClass(metadata=ObjectMeta(name=_CLASS), handler=_HANDLERS.get(runtime, runtime))
-        around = msgspec.structs.replace(
-            self.surroundings, runtime_classes=(*self.surroundings.runtime_classes, named)
-        )
+        around = msgspec.structs.replace(self.surroundings, runtime_classes=(*self.surroundings.runtime_classes, named))
         spec = msgspec.structs.replace(self.workload.spec, runtimeClassName=_CLASS)
         answer = assess(msgspec.structs.replace(self.workload, spec=spec), around, tables.load())
         return tuple(each for each in answer.blockers if each.runtime == runtime)
