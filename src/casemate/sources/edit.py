@@ -17,12 +17,12 @@ import re
 import stat
 import tempfile
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TypeAlias
 
 import yaml
 
@@ -42,15 +42,18 @@ _BREAK: Final = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _AGAIN: Final = "run the assessment again"
 
 
+_Place: TypeAlias = tuple[int, ...]
+"""Which document, and which item of its list, of the list in that, and so on."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Where a workload's object stands in its part of the text: which document, which item of a list."""
+    """An object in a part of the text, and where it stands there."""
 
-    document: int
-    item: int | None
+    place: _Place
     line: int
     value: dict[str, Value]
-    kind: Value
+    kind: str
 
 
 def edited(data: bytes, file: str, fixes: Sequence[Fix]) -> bytes:
@@ -103,22 +106,14 @@ class _Part:
 
     def _wanted(self, fixes: Sequence[Fix]) -> list[Value]:
         """What the documents have to say."""
-        objects: dict[tuple[int, int | None], Value] = {}
+        objects: dict[_Place, Value] = {}
         for each in fixes:
             found = self._find(each.workload)
-            place = found.document, found.item
             try:
-                objects[place] = applied(objects.get(place, found.value), each.edits)
+                objects[found.place] = applied(objects.get(found.place, found.value), each.edits)
             except NoSuchFieldError as error:
                 self._refuse(each.workload, f"changed since it was assessed: {error}", _AGAIN)
-        wanted = list(self._values)
-        for index, value in enumerate(wanted):
-            if (index, None) in objects:
-                wanted[index] = objects[index, None]
-            elif isinstance(value, dict) and isinstance(items := value.get("items"), list):
-                changed = [objects.get((index, at), item) for at, item in enumerate(items)]
-                wanted[index] = {**value, "items": changed}
-        return wanted
+        return [_with(value, (index,), objects) for index, value in enumerate(self._values)]
 
     def _rewritten(self, wanted: Sequence[Value]) -> str:
         roots = [root for root in nodes(self._text) if not (root.kind == "scalar" and root.text == "None")]
@@ -151,20 +146,32 @@ class _Part:
         return likely[0]
 
     def _objects(self) -> Iterator[_Found]:
-        for document, (value, marks) in enumerate(zip(self._values, self._marks, strict=True)):
-            if not isinstance(value, dict):
-                continue
-            items, positions = value.get("items"), marks.at(("items",)).children
-            if isinstance(items, list) and isinstance(positions, list) and is_list(value.get("kind")):
-                for index, (item, mark) in enumerate(zip(items, positions, strict=True)):
-                    if isinstance(item, dict):
-                        kind = item.get("kind") or str(value["kind"]).removesuffix("List")
-                        yield _Found(document, index, self._line(mark), item, kind)
-            else:
-                yield _Found(document, None, self._line(marks), value, value.get("kind"))
+        for index, (value, marks) in enumerate(zip(self._values, self._marks, strict=True)):
+            yield from self._below(value, marks, (index,), "")
+
+    def _below(self, value: Value, marks: Marks, place: _Place, kind: str) -> Iterator[_Found]:
+        """An object, or those of a list. Items of a typed list may leave out their kind."""
+        if not isinstance(value, dict):
+            return
+        kind = str(value.get("kind") or kind)
+        items, positions = value.get("items"), marks.at(("items",)).children
+        if isinstance(items, list) and isinstance(positions, list) and is_list(kind):
+            for index, (item, mark) in enumerate(zip(items, positions, strict=True)):
+                yield from self._below(item, mark, (*place, index), kind.removesuffix("List"))
+        else:
+            yield _Found(place, self._line(marks), value, kind)
 
     def _line(self, marks: Marks) -> int:
         return marks.line + self._begin - 1
+
+
+def _with(value: Value, place: _Place, objects: Mapping[_Place, Value]) -> Value:
+    """The value with some of the objects in it replaced."""
+    if place in objects:
+        return objects[place]
+    if isinstance(value, dict) and isinstance(items := value.get("items"), list) and is_list(value.get("kind")):
+        return {**value, "items": [_with(item, (*place, index), objects) for index, item in enumerate(items)]}
+    return value
 
 
 def _identity(found: _Found) -> tuple[Value, ...]:

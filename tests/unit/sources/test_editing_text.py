@@ -222,3 +222,9 @@ def test_a_file_that_changed_meanwhile_is_not_written(tmp_path: Path) -> None:
         write(str(file), b"before", b"after")
     assert file.read_bytes() == b"somebody else's"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_lists_in_lists_are_searched() -> None:
+    inner = "{apiVersion: v1, kind: PodList, items: [{metadata: {name: a}, spec: {containers: [{name: a, image: i}]}}]}"
+    text = f"apiVersion: v1\nkind: List\nitems:\n- {inner}\n"
+    assert edit(text, Set((*SPEC, "hostUsers"), False)) == text.replace("spec: {", "spec: {hostUsers: false, ")
