@@ -154,7 +154,7 @@ class _Walk:
                 return self._items(value, schema, path)
             case inspect.DictType():
                 return self._map(value, schema, path)
-            case inspect.AnyType():
+            case inspect.AnyType() | inspect.CustomType():
                 return value
             case _:
                 return self._leaf(value, (schema,), path)

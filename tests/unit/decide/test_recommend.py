@@ -154,7 +154,7 @@ def test_the_overhead_of_the_class_is_what_its_pods_cost():
 
 def test_an_overhead_that_is_no_quantity_costs_what_the_catalogue_says():
     bad = runtime_class("gvisor", "runsc", "{overhead: {podFixed: {memory: a lot}}}")
-    assert recommended(PLAIN, "sandbox", Surroundings(runtime_classes=(bad,))).recommendation.cost.memory == 20 << 20
+    assert recommended(PLAIN, "sandbox", Surroundings(runtime_classes=(bad,))).recommendation.cost.memory == 32 << 20
 
 
 def test_a_door_has_to_be_closed_first():
