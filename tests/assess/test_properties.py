@@ -136,8 +136,6 @@ RISKS: dict[str, Callable[[Json], None]] = {
     "untrusted": lambda written: written["metadata"]["labels"].update({"casemate.dev/trust": "untrusted"}),
 }
 
-_MASK = "one container that looks like an agent of the node decides for its neighbours"
-
 _SERVICE: Json = {
     "apiVersion": "v1",
     "kind": "Service",
@@ -192,9 +190,7 @@ def test_a_network_policy_raises_no_need(written: Json) -> None:
     assert _assess(written, _POLICY).need.boundary <= _assess(written).need.boundary
 
 
-@pytest.mark.parametrize(
-    "risk", [pytest.param(each, marks=pytest.mark.xfail(reason=_MASK)) if "agent" in each else each for each in RISKS]
-)
+@pytest.mark.parametrize("risk", RISKS)
 @given(written=plausible())
 @OFTEN
 def test_a_risk_lowers_no_need(risk: str, written: Json) -> None:

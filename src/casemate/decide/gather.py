@@ -95,12 +95,11 @@ def _around(facts: Facts, workload: Workload, surroundings: Surroundings) -> Non
 
 
 def _wasm(facts: Facts, workload: Workload) -> None:
-    """`wasm-only`: nothing but Wasm modules, as far as the manifest can say so."""
+    """`wasm-only`: nothing but Wasm modules, because somebody said so. A word in an image's name proves nothing."""
     annotations, selector = workload.metadata.annotations, workload.spec.nodeSelector
     said = "module.wasm.image/variant" in annotations or annotations.get("run.oci.handler", "").startswith("wasm")
     if said or selector.get("kubernetes.io/arch", "").startswith("wasm"):
         facts.mark("wasm-image")
-    if said or len(facts.marks.get("wasm-image", ())) >= len(facts.containers):
         facts.mark("wasm-only")
 
 

@@ -209,7 +209,8 @@ def test_a_class_that_is_only_called_wasm_may_run_native_programs():
     module = "containers: [{name: a, image: 'x/hello-wasm:1'}]"
     own = Surroundings(runtime_classes=(runtime_class("wasm", "wasm"),))
     assert has(under("wasm")).boundary is Boundary.SHARED
-    assert has(under("wasm", module)).boundary is Boundary.SANDBOX
+    assert has(under("wasm", module)).boundary is Boundary.SHARED
+    assert has(under("wasm", f"{module}\nnodeSelector: {{kubernetes.io/arch: wasm32}}")).boundary is Boundary.SANDBOX
     assert has(under("wasm"), own).boundary is Boundary.SANDBOX
 
 

@@ -291,7 +291,7 @@ OF_PODS = [
         "class-runs-native",
         pod("runtimeClassName: wasmtime"),
         ("runtimeClassName",),
-        "runtimeClassName: wasmtime\ncontainers: [{name: a, image: 'x/hello-wasm:1'}]",
+        pod("runtimeClassName: wasmtime\nnodeSelector: {kubernetes.io/arch: wasm32}"),
     ),
 ]
 
