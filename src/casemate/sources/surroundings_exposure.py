@@ -15,11 +15,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from casemate.model.kube.meta import LabelSelector, LabelSelectorRequirement
+from casemate.model.kube.meta import LabelSelector
 from casemate.model.kube.objects import ServiceSpec
 from casemate.model.surroundings import Exposure
 from casemate.model.workload import Workload
 from casemate.sources.fast_decode import decode
+from casemate.sources.rules.labels import matches
 
 _INTERNAL: Final = frozenset(
     (
@@ -160,27 +161,14 @@ class _Labelled:
 
     def selected(self, policy: _Policy) -> Iterator[str]:
         """The titles of those that a policy selects."""
-        equal, also = policy.selector.matchLabels, policy.selector.matchExpressions
+        equal = policy.selector.matchLabels
         if equal:
             some = min((self._by_label.get((policy.namespace, *pair), []) for pair in equal.items()), key=len)
         else:
             some = self._all.get(policy.namespace, [])
         for each in some:
-            labels = each.metadata.labels
-            if equal.items() <= labels.items() and all(_holds(one, labels) for one in also):
+            if matches(policy.selector, each.metadata.labels):
                 yield each.title
-
-
-def _holds(requirement: LabelSelectorRequirement, labels: dict[str, str]) -> bool:
-    match requirement.operator:
-        case "In":
-            return labels.get(requirement.key) in requirement.values
-        case "NotIn":
-            return labels.get(requirement.key) not in requirement.values
-        case "Exists":
-            return requirement.key in labels
-        case _:
-            return requirement.key not in labels
 
 
 def _text(value: object) -> str:
