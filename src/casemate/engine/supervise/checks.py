@@ -9,7 +9,7 @@ import httpx
 
 from casemate.engine.cri.client import CriClient
 from casemate.errors import InputError
-from casemate.model.kube.container import Container, HTTPGetAction
+from casemate.model.kube.container import Container, HTTPGetAction, TCPSocketAction
 from casemate.model.kube.struct import IntOrString
 
 _SERVING = 1
@@ -36,9 +36,10 @@ async def http(container: Container, address: str, get: HTTPGetAction, limit: fl
     return 200 <= answer.status_code < 400
 
 
-async def tcp(address: str, port: int, limit: float) -> bool:
+async def tcp(container: Container, address: str, target: TCPSocketAction, limit: float) -> bool:
     """Whether a connection opens within `limit` seconds."""
-    _, writer = await asyncio.wait_for(asyncio.open_connection(address, port), limit)
+    connection = asyncio.open_connection(target.host or address, port_of(container, target.port))
+    _, writer = await asyncio.wait_for(connection, limit)
     writer.close()
     return True
 

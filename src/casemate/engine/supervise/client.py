@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from casemate.engine.paths import EnginePaths
 from casemate.engine.supervise import process
-from casemate.engine.supervise.messages import ANSWER, Down, Keep, Refusal, Request, Snapshot, State, Watch, line
+from casemate.engine.supervise.messages import ANSWER, Down, Keep, Refusal, Request, Snapshot, State, line
 from casemate.errors import IncompleteError, InputError
 from casemate.model.status import RunStatus
 
@@ -25,10 +25,6 @@ class SupervisorClient:
     def keep(self, run: str, timeout: float | None = None) -> Iterator[RunStatus]:
         """Have a run kept; its status as it changes. Raises `IncompleteError` after `timeout` seconds."""
         return self._stream(Keep(run), timeout)
-
-    def watch(self, run: str, timeout: float | None = None) -> Iterator[RunStatus]:
-        """The status of a run as it changes. Raises `IncompleteError` after `timeout` seconds."""
-        return self._stream(Watch(run), timeout)
 
     def down(self, run: str, timeout: float | None = None) -> Iterator[RunStatus]:
         """Have a run removed; its status until nothing is left."""

@@ -35,5 +35,4 @@ async def _act(client: CriClient, target: Target, hook: LifecycleHandler, limit:
         await asyncio.sleep(hook.sleep.seconds)
         return True
     assert hook.tcpSocket is not None
-    port = checks.port_of(target.container, hook.tcpSocket.port)
-    return await checks.tcp(hook.tcpSocket.host or target.address, port, limit)
+    return await checks.tcp(target.container, target.address, hook.tcpSocket, limit)

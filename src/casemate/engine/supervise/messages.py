@@ -16,12 +16,6 @@ class Keep(msgspec.Struct, frozen=True, tag="keep"):
     run: str
 
 
-class Watch(msgspec.Struct, frozen=True, tag="watch"):
-    """Stream the status of one run as it changes."""
-
-    run: str
-
-
 class Snapshot(msgspec.Struct, frozen=True, tag="snapshot"):
     """The status of every run, once each."""
 
@@ -32,7 +26,7 @@ class Down(msgspec.Struct, frozen=True, tag="down"):
     run: str
 
 
-Request = Keep | Watch | Snapshot | Down
+Request = Keep | Snapshot | Down
 
 
 class Refusal(msgspec.Struct, frozen=True, tag="refusal"):

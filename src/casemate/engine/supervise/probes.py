@@ -121,7 +121,6 @@ async def _check(client: CriClient, target: Target, probe: Probe, limit: float) 
     if probe.httpGet:
         return await checks.http(target.container, target.address, probe.httpGet, limit)
     if probe.tcpSocket:
-        port = checks.port_of(target.container, probe.tcpSocket.port)
-        return await checks.tcp(probe.tcpSocket.host or target.address, port, limit)
+        return await checks.tcp(target.container, target.address, probe.tcpSocket, limit)
     assert probe.grpc is not None
     return await checks.grpc_health(target.address, probe.grpc.port, probe.grpc.service or "", limit)

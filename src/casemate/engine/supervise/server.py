@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from casemate.engine.supervise.messages import REQUEST, Answer, Down, Keep, Refusal, Snapshot, State, Watch, line
+from casemate.engine.supervise.messages import REQUEST, Answer, Down, Keep, Refusal, Snapshot, State, line
 from casemate.engine.supervise.run import Run
 from casemate.errors import CasemateError
 
@@ -70,7 +70,7 @@ class Server:
                     for run in list(self._supervisor.runs.values()):
                         yield State(run.status)
                     return
-                case Keep() | Watch():
+                case Keep():
                     watched = self._supervisor.keep(request.run)
                 case Down():
                     watched = self._supervisor.keep(request.run)
