@@ -36,7 +36,7 @@ test-setup: setup
 
 $(INSTALLED): pyproject.toml hatch_build.py src/casemate/engine/cri/cri.proto
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --editable '.[engine,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[admission,engine,node,prove,dev]'
 	touch $@
 
 # What the catalogue says of runtimes, tried for real; writes src/casemate/catalogue/tested.yaml.

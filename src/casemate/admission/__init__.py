@@ -1,0 +1,1 @@
+"""The admission webhook: policies applied where Kubernetes accepts objects, and the audit of those that exist."""
