@@ -1,0 +1,262 @@
+"""Isolation policies, exceptions from them, what is asked of them, and what they answer.
+
+The documents mirror the YAML that people write (`apiVersion: casemate.dev/v1alpha1`); an unknown field is an error,
+because a misspelt condition that is ignored is a hole (CVE-2025-29778).
+
+What a policy means, in the order in which `casemate.policy` decides:
+
+1. *Match*: every stated condition must hold; an absent one holds for all. A Pod counts as a Pod and as its
+   controller's kind. `images` matches when any container's image (init, sidecar, ephemeral, image volume) does.
+   `users` and `groups` are judged where they are real: not on requests that Kubernetes' own controllers make.
+2. *Class*: permitted sets of all matching policies intersect. An absent `permitted` permits every class, an empty one
+   none but unset. Unset (and "") is the class that the node's default handler gives, and must be permitted like any.
+3. *Minimum*: the class's boundary, resolved by its handler, must reach `minimum`; `need` is what `assess` says.
+   Unknown reaches nothing. A class whose name claims more than its handler gives is refused.
+4. *Annotations* that reconfigure a sandbox are refused unless the entry that permits the class lists them.
+5. *Hardening*: behind a boundary below `hardening.below`, every listed part must hold for every container.
+6. *Default*: set when unset: the default of the most demanding matching policy, and in the intersection. With
+   `upgrade`, a class that is not permitted and weaker than the default is replaced by it; never the other way.
+   Pods and Jobs change at CREATE only, the field is immutable; other templates also when an update rewrites them.
+7. *Fit*: a class without a node, or one that would break the workload, is refused with the reason, or warned of.
+8. *Exceptions* accept a rule's violations within their scope until they expire. Where several apply to one request,
+   only what all of them accept is accepted: exceptions intersect, never add up (GHSA-gg4x-fgg2-h9w9).
+9. *Mode*: only `enforce` denies and changes. What `warn` and `audit` would have denied is a reason, not a decision.
+10. *Update*: what the old object violated in the same way, and what leaves the template alone, is not denied again;
+    everything else is judged as new. An object that is being deleted is judged like any other (CVE-2023-34091).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from casemate.model.kube.meta import LabelSelectorRequirement
+from casemate.model.workload import Workload
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What every part of a document has in common: fixed, and closed to unknown fields."""
+
+
+class NamespaceMatch(Document, frozen=True, kw_only=True):
+    """Namespaces by name, and by labels. Both must hold when both are given. `names` takes whole names."""
+
+    names: tuple[str, ...] = ()
+    labels: dict[str, str] = {}
+    expressions: tuple[LabelSelectorRequirement, ...] = ()
+
+
+class Match(Document, frozen=True, kw_only=True):
+    """Which requests a policy or an exception is about.
+
+    `serviceAccounts` are `namespace/name`, or a name in whatever namespace the Pod is in. `images` are references:
+    a repository (`ghcr.io/acme/web`), one with a tag or digest, or everything below a path (`ghcr.io/acme/**`).
+    """
+
+    namespaces: NamespaceMatch | None = None
+    podLabels: dict[str, str] = {}
+    serviceAccounts: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+
+
+class Permit(Document, frozen=True, kw_only=True):
+    """One entry of `permitted`: a class by `name`, by `boundary` (`vm`, `>=vm`), or by `labels` of its RuntimeClass.
+
+    Exactly one of the three. `annotations` lists the sandbox annotations allowed with it: whole names, or a prefix
+    that ends with `*`.
+    """
+
+    name: str | None = None
+    boundary: str = ""
+    labels: dict[str, str] = {}
+    annotations: tuple[str, ...] = ()
+
+
+class Part(StrEnum):
+    """What makes a shared kernel `hardened`, each for every container of the Pod."""
+
+    USER_NAMESPACE = "user-namespace"
+    SECCOMP = "seccomp"
+    NO_NEW_PRIVILEGES = "no-new-privileges"
+    DROP_CAPABILITIES = "drop-capabilities"
+    NON_ROOT = "non-root"
+    NOT_PRIVILEGED = "not-privileged"
+    NO_HOST_NAMESPACES = "no-host-namespaces"
+    NO_HOST_PATHS = "no-host-paths"
+
+
+class HardeningRule(Document, frozen=True, kw_only=True):
+    """`require` holds wherever the class's boundary is below `below`."""
+
+    below: str
+    require: tuple[Part, ...]
+
+
+class Mode(StrEnum):
+    """What a violation does."""
+
+    AUDIT = "audit"
+    WARN = "warn"
+    ENFORCE = "enforce"
+
+
+class Fit(StrEnum):
+    """What happens to a class that has no node or would break the workload."""
+
+    DENY = "deny"
+    WARN = "warn"
+
+
+class PolicySpec(Document, frozen=True, kw_only=True):
+    """The body of an `IsolationPolicy`. A bare string in `permitted` is `{name: …}`."""
+
+    match: Match = Match()
+    default: str = ""
+    permitted: tuple[str | Permit, ...] | None = None
+    minimum: str = ""
+    hardening: HardeningRule | None = None
+    upgrade: bool = False
+    fit: Fit = Fit.DENY
+    mode: Mode = Mode.ENFORCE
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """A policy with its place. `namespace` is empty for a cluster-wide `IsolationPolicy`, and that of a
+    `NamespacedIsolationPolicy`, which is about that namespace alone and can only narrow.
+    """
+
+    name: str
+    spec: PolicySpec
+    namespace: str = ""
+    where: str = ""
+
+    @property
+    def title(self) -> str:
+        """The name that verdicts and reports use: `tenants`, or `team-a/tenants`."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+
+class Rule(StrEnum):
+    """Every reason that a verdict can give, with a page in docs/reference/policy-rules.md."""
+
+    CLASS_NOT_PERMITTED = "class-not-permitted"
+    CLASS_UNSET = "class-unset"
+    CLASS_UNKNOWN = "class-unknown"
+    CLASS_MISMATCH = "class-mismatch"
+    BELOW_MINIMUM = "below-minimum"
+    SANDBOX_ANNOTATION = "sandbox-annotation"
+    HARDENING = "hardening"
+    NO_NODE = "no-node"
+    WOULD_BREAK = "would-break"
+    NO_DEFAULT = "no-default"
+    ANCHOR = "anchor"
+    NAMESPACE_UNKNOWN = "namespace-unknown"
+    MALFORMED = "malformed"
+    DEFAULT_SET = "default-set"
+    UPGRADED = "upgraded"
+    EXCEPTION = "exception"
+    EXEMPT = "exempt"
+    IDENTITY_UNKNOWN = "identity-unknown"
+
+
+class ExceptionSpec(Document, frozen=True, kw_only=True):
+    """The body of an `IsolationException`: who accepted what, why, until when (RFC 3339 date or time), for which scope.
+
+    `policies` names the policies that it is about, `rules` what it accepts. With `permitted`, the class rules are
+    accepted for those classes only ("" is unset). `scope` needs at least one condition: an exception for everything is
+    a policy of its own. `scope.images` holds only if all images match: it widens, so any would be too much.
+    """
+
+    reason: str
+    owner: str
+    expires: str
+    policies: tuple[str, ...]
+    rules: tuple[Rule, ...]
+    scope: Match
+    permitted: tuple[str, ...] = ()
+
+
+class PolicyException(msgspec.Struct, frozen=True, kw_only=True):
+    """A cluster-wide `IsolationException`."""
+
+    name: str
+    spec: ExceptionSpec
+    where: str = ""
+
+
+class Operation(StrEnum):
+    """What is asked of the API server."""
+
+    CREATE = "CREATE"
+    UPDATE = "UPDATE"
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What a verdict is about: a workload, who asks for it, and where.
+
+    `namespace_labels` is None when they could not be had, which denies wherever a policy asks for labels. `user` is
+    empty when nobody is known to ask (audit, files): policies about users then say that they were not applied.
+    `old` is the object before an update. `subresource` is such as `ephemeralcontainers`.
+    """
+
+    workload: Workload
+    operation: Operation = Operation.CREATE
+    namespace_labels: dict[str, str] | None = None
+    user: str = ""
+    groups: tuple[str, ...] = ()
+    old: Workload | None = None
+    subresource: str = ""
+
+
+class Decision(StrEnum):
+    """What becomes of the request. `change` admits it with the patch."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    CHANGE = "change"
+
+
+class PolicyReason(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why. `mode` is that of the policy: only `enforce` decided. `path` is the field in the object, if one."""
+
+    policy: str
+    rule: Rule
+    message: str
+    mode: Mode = Mode.ENFORCE
+    path: str = ""
+
+
+class Patch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One operation of a JSON Patch (RFC 6902). `value` is left out of `remove`."""
+
+    op: str
+    path: str
+    value: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The one answer that every front end gives. `exception` names what was used to allow it."""
+
+    decision: Decision
+    reasons: tuple[PolicyReason, ...] = ()
+    patch: tuple[Patch, ...] = ()
+    warnings: tuple[str, ...] = ()
+    exception: str = ""
+
+
+class PolicySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds for all policies of an installation.
+
+    `default_handler` is what the nodes give when no class is set. `own_namespace` is never judged, nor are
+    system-node-critical Pods of kube-system unless a policy names that namespace: policies must not lock the cluster
+    out. `guardians` are the groups that may move anchors. `max_exception_days` bounds how far off an expiry may be.
+    """
+
+    default_handler: str = "runc"
+    own_namespace: str = "casemate-system"
+    guardians: tuple[str, ...] = ("system:masters",)
+    max_exception_days: int = 90
