@@ -19,6 +19,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib import resources
 from pathlib import Path
 
@@ -49,7 +50,8 @@ def apply(plan: Plan, say: Say) -> None:
         for part in plan.missing:
             match part.source:
                 case Source.OURS:
-                    _build(tools.native(), _build_native, say)
+                    tool = tools.native() if part.name == tools.native().name else tools.probe()
+                    _build(tool, partial(_build_ours, tool), say)
                 case Source.GO_MODULE:
                     _build(tools.gvisor(), _build_gvisor, say)
                 case Source.PACKAGE:
@@ -127,9 +129,9 @@ def _build_gvisor(folder: Path) -> None:
         _run(["go", "install", "-trimpath", "-buildvcs=false", "-ldflags", f"-s -w {version}", package], environment)
 
 
-def _build_native(folder: Path) -> None:
-    with resources.as_file(tools.native_source()) as source:
-        for program in tools.native().programs:
+def _build_ours(tool: Tool, folder: Path) -> None:
+    with resources.as_file(tools.source(tool.name)) as source:
+        for program in tool.programs:
             command = [
                 "go",
                 "build",

@@ -63,11 +63,11 @@ class _Package(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def look() -> Plan:
     """The plan for this machine as it is now."""
     packages = (Part(each.name, Source.PACKAGE, "", each.why, _package_present(each)) for each in _packages())
-    return Plan((*packages, _go(tools.native()), _gvisor()))
+    engine = _go(tools.native(), "the sandbox's process, handler wasm, and the launcher of gVisor's shim")
+    return Plan((*packages, engine, _go(tools.probe(), "what `casemate prove` runs inside a sandbox"), _gvisor()))
 
 
-def _go(tool: Tool) -> Part:
-    why = "the sandbox's process, handler wasm, and the launcher of gVisor's shim"
+def _go(tool: Tool, why: str) -> Part:
     return Part(tool.name, Source.OURS, tool.version, why, tool.present)
 
 

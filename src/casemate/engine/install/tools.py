@@ -46,19 +46,24 @@ def gvisor() -> Tool:
 
 def native() -> Tool:
     """Our own Go programs: the launcher of gVisor's shim, the Wasm runtime, and the sandbox's process."""
-    return Tool("native", source_digest(), ("shim-runsc", "wasm", "pause"))
+    return Tool("native", source_digest("native"), ("shim-runsc", "wasm", "pause"))
 
 
-def native_source() -> Traversable:
-    """The Go module of our own programs."""
-    return resources.files("casemate.engine.native")
+def probe() -> Tool:
+    """Our own Go program that looks around inside a sandbox which is to be proven."""
+    return Tool("probe", source_digest("probe"), ("probe",))
+
+
+def source(tool: str) -> Traversable:
+    """The Go module of one of our own tools, by its name."""
+    return resources.files({"native": "casemate.engine.native", "probe": "casemate.prove.native"}[tool])
 
 
 @cache
-def source_digest() -> str:
-    """What identifies the source of our own programs: 16 hexadecimal digits."""
+def source_digest(tool: str) -> str:
+    """What identifies the source of one of our own tools: 16 hexadecimal digits."""
     digest = sha256()
-    for name, text in sorted(_sources(native_source())):
+    for name, text in sorted(_sources(source(tool))):
         digest.update(f"{name}\0{len(text)}\0".encode() + text)
     return digest.hexdigest()[:16]
 
@@ -80,6 +85,8 @@ def _sources(folder: Traversable, above: str = "") -> list[tuple[str, bytes]]:
     for entry in folder.iterdir():
         if entry.is_dir():
             found += _sources(entry, f"{above}{entry.name}/")
-        elif entry.name.startswith("go.") or (entry.name.endswith(".go") and not entry.name.endswith("_test.go")):
+        elif entry.name.startswith("go.") or (
+            entry.name.endswith((".go", ".s")) and not entry.name.endswith("_test.go")
+        ):
             found.append((above + entry.name, entry.read_bytes()))
     return found

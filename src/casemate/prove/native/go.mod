@@ -1,0 +1,3 @@
+module casemate.dev/probe
+
+go 1.26
