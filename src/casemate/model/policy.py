@@ -6,28 +6,49 @@ because a misspelt condition that is ignored is a hole (CVE-2025-29778).
 What a policy means, in the order in which `casemate.policy` decides:
 
 1. *Match*: every stated condition must hold; an absent one holds for all. A Pod counts as a Pod and as its
-   controller's kind. `images` matches when any container's image (init, sidecar, ephemeral, image volume) does.
+   controller's kind. `images` matches when any container's image (init, sidecar, ephemeral, image volume) does; an image
+   whose name cannot be read matches every policy and no exception.
    `users` and `groups` are judged where they are real: not on requests that Kubernetes' own controllers make.
+   In an exception's scope a Pod counts as its controller's kind only where a controller asks, or nobody is known to: a
+   Pod names its owner itself.
 2. *Class*: permitted sets of all matching policies intersect. An absent `permitted` permits every class, an empty one
-   none but unset. Unset (and "") is the class that the node's default handler gives, and must be permitted like any.
+   none but unset. Unset (and "") is the class that the node's default handler gives, and must be permitted like any: by
+   the name "", or by that handler's boundary. Names are compared whole; a boundary is that of the class's handler, or
+   what its name declares where RuntimeClasses are not known (`surroundings.complete` is false); labels are those of a
+   RuntimeClass that is known. A class that a completely known cluster lacks is refused by every matching policy.
 3. *Minimum*: the class's boundary, resolved by its handler, must reach `minimum`; `need` is what `assess` says.
-   Unknown reaches nothing. A class whose name claims more than its handler gives is refused.
-4. *Annotations* that reconfigure a sandbox are refused unless the entry that permits the class lists them.
-5. *Hardening*: behind a boundary below `hardening.below`, every listed part must hold for every container.
-6. *Default*: set when unset: the default of the most demanding matching policy, and in the intersection. With
-   `upgrade`, a class that is not permitted and weaker than the default is replaced by it; never the other way.
-   Pods and Jobs change at CREATE only, the field is immutable; other templates also when an update rewrites them.
-7. *Fit*: a class without a node, or one that would break the workload, is refused with the reason, or warned of.
-8. *Exceptions* accept a rule's violations within their scope until they expire. Where several apply to one request,
-   only what all of them accept is accepted: exceptions intersect, never add up (GHSA-gg4x-fgg2-h9w9).
+   Unknown reaches nothing. A shared kernel reaches `hardened` where every `Part` holds.
+   A class whose name claims more than its known handler gives is refused by every matching policy.
+4. *Annotations* that reconfigure a sandbox (`SANDBOX_ANNOTATIONS`) are refused unless an entry that permits the class
+   lists them. An absent or empty `permitted` lists none.
+5. *Hardening*: where the class's boundary is below `hardening.below`, or unknown, every listed part must hold for every
+   container.
+6. *Default*: set when unset: of the defaults of all matching policies the one with the strongest boundary, then that
+   of the first policy by title. It must be permitted by all. With `upgrade`, a class that some matching policy does not
+   permit and that is weaker than the strongest default of a policy with `upgrade` is replaced by it; never the other
+   way, and never one whose boundary is unknown. What was replaced takes its overhead and node selector with it.
+   Everything else is judged of the class that then stands there. A policy's default is not set where an exception
+   accepts rule `class-unset` of that policy with "" in its `permitted`.
+   Pods and Jobs change at CREATE only, the field is immutable; other templates also when an update rewrites them. A
+   ReplicaSet of a Deployment is left as it is (its Deployment would make another one for ever) and judged as if it had
+   been changed: its Pods are.
+7. *Fit*: a class without a node (no known node has its selector's labels and, where it tells, its handler), or one that
+   would break the workload (a row of the catalogue fails), is refused with the reason, or warned of. Unset fits.
+8. *Exceptions* accept a rule's violations within their scope until they expire. Where several scopes match one
+   request, only what all of them accept is accepted: exceptions intersect, never add up (GHSA-gg4x-fgg2-h9w9). One that
+   has expired, or that expires later than `max_exception_days` from now, is as if it were not there.
 9. *Mode*: only `enforce` denies and changes. What `warn` and `audit` would have denied is a reason, not a decision.
-10. *Update*: what the old object violated in the same way, and what leaves the template alone, is not denied again;
-    everything else is judged as new. An object that is being deleted is judged like any other (CVE-2023-34091).
+10. *Update*: what the old object violated in the same way (policy, rule, and class, container or annotation), and what
+    leaves specification, labels and annotations of the template alone, is not denied again; everything else is judged
+    as new. An object that is being deleted is judged like any other (CVE-2023-34091).
+11. *Exempt*: casemate's own namespace is not judged. Pods of class system-node-critical in kube-system are judged only
+    by policies that name that namespace. A mirror Pod that a node makes is allowed, as it runs already, and says so.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -77,7 +98,15 @@ class Permit(Document, frozen=True, kw_only=True):
 
 
 class Part(StrEnum):
-    """What makes a shared kernel `hardened`, each for every container of the Pod."""
+    """What makes a shared kernel `hardened`, each for every container of the Pod: init, sidecar and ephemeral ones too.
+
+    A container's field outranks the Pod's. `user-namespace`: `hostUsers: false`. `seccomp`: RuntimeDefault, or Localhost
+    with a profile; a privileged container has none. `no-new-privileges`: `allowPrivilegeEscalation: false` and not
+    privileged. `drop-capabilities`: `ALL` is dropped, nothing but NET_BIND_SERVICE added, not privileged. `non-root`: a
+    user above 0, or `runAsNonRoot` and none. `not-privileged`: neither privileged nor with a part of it: a Windows host
+    process, `procMount` but Default, AppArmor Unconfined (by field or annotation), SELinux type spc_t, unconfined_t or
+    container_runtime_t. `no-host-namespaces`: network, PID, IPC, host process. `no-host-paths`: no hostPath volume.
+    """
 
     USER_NAMESPACE = "user-namespace"
     SECCOMP = "seccomp"
@@ -94,6 +123,17 @@ class HardeningRule(Document, frozen=True, kw_only=True):
 
     below: str
     require: tuple[Part, ...]
+
+
+SANDBOX_ANNOTATIONS: Final = (
+    "io.katacontainers.",
+    "dev.gvisor.",
+    "run.oci.",
+    "io.kubernetes.cri-o.",
+    "io.kubernetes.cri.",
+    "com.github.containers.virtcontainers.",
+)
+"""Prefixes of annotations by which a Pod reconfigures its sandbox (CVE-2020-27151, google/gvisor#3494)."""
 
 
 class Mode(StrEnum):
@@ -163,10 +203,26 @@ class Rule(StrEnum):
     IDENTITY_UNKNOWN = "identity-unknown"
 
 
+CLASS_RULES: Final = frozenset(
+    {
+        Rule.CLASS_NOT_PERMITTED,
+        Rule.CLASS_UNSET,
+        Rule.CLASS_UNKNOWN,
+        Rule.CLASS_MISMATCH,
+        Rule.BELOW_MINIMUM,
+    }
+)
+"""Rules about the class itself: an exception's `permitted` limits them."""
+
+EXCEPTABLE: Final = CLASS_RULES | {Rule.SANDBOX_ANNOTATION, Rule.HARDENING, Rule.NO_NODE, Rule.WOULD_BREAK}
+"""Rules that an exception may accept. `no-default` is only ever said beside one of them."""
+
+
 class ExceptionSpec(Document, frozen=True, kw_only=True):
     """The body of an `IsolationException`: who accepted what, why, until when (RFC 3339 date or time), for which scope.
 
-    `policies` names the policies that it is about, `rules` what it accepts. With `permitted`, the class rules are
+    `policies` names the policies that it is about by title, `rules` (of `EXCEPTABLE`) what it accepts. A date counts to
+    its end, in UTC. With `permitted`, the class rules are
     accepted for those classes only ("" is unset). `scope` needs at least one condition: an exception for everything is
     a policy of its own. `scope.images` holds only if all images match: it widens, so any would be too much.
     """
