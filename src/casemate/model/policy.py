@@ -6,9 +6,10 @@ because a misspelt condition that is ignored is a hole (CVE-2025-29778).
 What a policy means, in the order in which `casemate.policy` decides:
 
 1. *Match*: every stated condition must hold; an absent one holds for all. A Pod counts as a Pod and as its
-   controller's kind. `images` matches when any container's image (init, sidecar, ephemeral, image volume) does; an image
-   whose name cannot be read matches every policy and no exception.
-   `users` and `groups` are judged where they are real: not on requests that Kubernetes' own controllers make.
+   controller's kind. `images` matches when any container's image (init, sidecar, ephemeral, image volume) does; an
+   image whose name cannot be read matches every policy and no exception.
+   `users` and `groups` are judged where they are real: not on requests that Kubernetes' own controllers (`CONTROLLERS`)
+   and nodes make.
    In an exception's scope a Pod counts as its controller's kind only where a controller asks, or nobody is known to: a
    Pod names its owner itself.
 2. *Class*: permitted sets of all matching policies intersect. An absent `permitted` permits every class, an empty one
@@ -100,12 +101,13 @@ class Permit(Document, frozen=True, kw_only=True):
 class Part(StrEnum):
     """What makes a shared kernel `hardened`, each for every container of the Pod: init, sidecar and ephemeral ones too.
 
-    A container's field outranks the Pod's. `user-namespace`: `hostUsers: false`. `seccomp`: RuntimeDefault, or Localhost
-    with a profile; a privileged container has none. `no-new-privileges`: `allowPrivilegeEscalation: false` and not
-    privileged. `drop-capabilities`: `ALL` is dropped, nothing but NET_BIND_SERVICE added, not privileged. `non-root`: a
-    user above 0, or `runAsNonRoot` and none. `not-privileged`: neither privileged nor with a part of it: a Windows host
-    process, `procMount` but Default, AppArmor Unconfined (by field or annotation), SELinux type spc_t, unconfined_t or
-    container_runtime_t. `no-host-namespaces`: network, PID, IPC, host process. `no-host-paths`: no hostPath volume.
+    A container's field outranks the Pod's. `user-namespace`: `hostUsers: false`. `seccomp`: RuntimeDefault, or
+    Localhost with a profile; a privileged container has none. `no-new-privileges`: `allowPrivilegeEscalation: false`
+    and not privileged. `drop-capabilities`: `ALL` is dropped, nothing but NET_BIND_SERVICE added, not privileged.
+    `non-root`: a user above 0, or `runAsNonRoot` and none. `not-privileged`: neither privileged nor with a part of it:
+    a Windows host process, `procMount` but Default, AppArmor Unconfined (by field or any annotation), SELinux type
+    spc_t, unconfined_t or container_runtime_t. `no-host-namespaces`: network, PID, IPC, host process.
+    `no-host-paths`: no hostPath volume.
     """
 
     USER_NAMESPACE = "user-namespace"
@@ -134,6 +136,37 @@ SANDBOX_ANNOTATIONS: Final = (
     "com.github.containers.virtcontainers.",
 )
 """Prefixes of annotations by which a Pod reconfigures its sandbox (CVE-2020-27151, google/gvisor#3494)."""
+
+CONTROLLERS: Final = frozenset(
+    {
+        "system:kube-controller-manager",
+        *(
+            f"system:serviceaccount:kube-system:{name}"
+            for name in (
+                "replicaset-controller",
+                "replication-controller",
+                "deployment-controller",
+                "statefulset-controller",
+                "daemon-set-controller",
+                "job-controller",
+                "cronjob-controller",
+                "ttl-after-finished-controller",
+                "disruption-controller",
+                "node-controller",
+                "namespace-controller",
+                "horizontal-pod-autoscaler",
+                "generic-garbage-collector",
+                "pod-garbage-collector",
+            )
+        ),
+    }
+)
+"""Users of Kubernetes' own controllers (pkg/controlplane/controller, rbac/bootstrappolicy): others in kube-system are
+somebody's.
+"""
+
+NODE: Final = "system:node:"
+"""What the users of nodes begin with; they are in the group `system:nodes`."""
 
 
 class Mode(StrEnum):
@@ -222,9 +255,9 @@ class ExceptionSpec(Document, frozen=True, kw_only=True):
     """The body of an `IsolationException`: who accepted what, why, until when (RFC 3339 date or time), for which scope.
 
     `policies` names the policies that it is about by title, `rules` (of `EXCEPTABLE`) what it accepts. A date counts to
-    its end, in UTC. With `permitted`, the class rules are
-    accepted for those classes only ("" is unset). `scope` needs at least one condition: an exception for everything is
-    a policy of its own. `scope.images` holds only if all images match: it widens, so any would be too much.
+    its end, in UTC. With `permitted`, `CLASS_RULES` are accepted for those classes only ("" is unset). `scope` needs at
+    least one condition: an exception for everything is a policy of its own. `scope.images` holds only if all images
+    match: it widens, so any would be too much; a pattern with a tag then asks for an image without a digest.
     """
 
     reason: str
