@@ -7,7 +7,8 @@
 3. A class that a completely known cluster does not have admits no Pod (plugin/pkg/admission/runtimeclass).
 4. It is resolved when nodes are known, some node on which the Pod can land says that it has the handler, and none says
    that it does not. `status.runtimeHandlers` is empty before Kubernetes 1.30: such a node says nothing.
-5. When every node says that it lacks the handler, no Pod starts: the boundary is unknown, not strong.
+5. When every node says that it lacks the handler, no Pod starts: the boundary is unknown, not strong. Of a class that
+   is only named nobody knows the handler, so no node says that it has it or lacks it.
 6. Versions are known from what nodes report: kernel, kubelet, containerd, CRI-O; and from labels
    `casemate.dev/version.<component>`, which `casemate node` sets for what no node reports.
 """
@@ -118,11 +119,12 @@ class Classes:
         selector = _selector(document)
         nodes = tuple(node for node in self._surroundings.nodes if placement.fits(node, spec, selector))
         missing = bool(name) and document is None and self._surroundings.complete
-        state, starts, why = _on_nodes(handler if name else "", nodes, known=bool(self._surroundings.nodes))
+        asked = None if name and document is None else handler if name else ""
+        state, starts, why = _on_nodes(asked, nodes, known=bool(self._surroundings.nodes))
         old = tuple(self._old_versions(row, nodes))
         marks = (
             *_marks(name, document, row, self._catalogue.runtimes.boundary_of_class(name)),
-            *_marks_of_nodes(handler if name else "", nodes),
+            *_marks_of_nodes(asked, nodes),
             *(("class-missing",) if missing else ()),
             *(("known-bad-version",) if old else ()),
         )
@@ -177,7 +179,7 @@ def _selector(document: RuntimeClass | None) -> dict[str, str]:
     return document.scheduling.nodeSelector if document and document.scheduling else {}
 
 
-def _on_nodes(handler: str, nodes: tuple[Node, ...], *, known: bool) -> tuple[State, bool, tuple[Reason, ...]]:
+def _on_nodes(handler: str | None, nodes: tuple[Node, ...], *, known: bool) -> tuple[State, bool, tuple[Reason, ...]]:
     """How sure the handler is, whether a Pod can start, and why (rules 4 and 5)."""
     if not known:
         return State.DECLARED, True, ()
@@ -200,7 +202,10 @@ def _on_nodes(handler: str, nodes: tuple[Node, ...], *, known: bool) -> tuple[St
     return (State.RESOLVED if have == len(nodes) else State.DECLARED), True, ()
 
 
-def _counted(handler: str, nodes: tuple[Node, ...]) -> tuple[int, int]:
+def _counted(handler: str | None, nodes: tuple[Node, ...]) -> tuple[int, int]:
+    """How many nodes say that they have the handler, and that they lack it: none of a handler that nobody knows."""
+    if handler is None:
+        return 0, 0
     saying = [node.handlers for node in nodes if node.handlers is not None]
     have = sum(handler in handlers for handlers in saying)
     return have, len(saying) - have
@@ -220,10 +225,11 @@ def _marks(name: str, document: RuntimeClass | None, row: Runtime | None, promis
         yield "class-without-scheduling"
 
 
-def _marks_of_nodes(handler: str, nodes: tuple[Node, ...]) -> Iterator[str]:
+def _marks_of_nodes(handler: str | None, nodes: tuple[Node, ...]) -> Iterator[str]:
     if _counted(handler, nodes)[1]:
         yield "handler-missing"
-    if any(node.handlers is not None and handler not in node.user_namespace_handlers for node in nodes):
+    lacks = [handler not in node.user_namespace_handlers for node in nodes if node.handlers is not None]
+    if handler is not None and any(lacks):
         yield "user-namespace-unsupported"
     if any(handler not in node.user_namespace_handlers for node in nodes):
         yield "user-namespace-unconfirmed"

@@ -90,6 +90,17 @@ def test_only_nodes_with_the_labels_of_pod_and_class_count():
     assert found.state is State.RESOLVED
 
 
+def test_no_node_has_or_lacks_the_handler_of_a_class_that_is_only_named():
+    without_default = Surroundings(nodes=(node(handlers=("runc", "other")),))
+    assert has(under("gvisor"), without_default) == has(under("gvisor"), Surroundings())
+
+
+def test_a_user_namespace_counts_for_no_class_that_is_only_named():
+    offering = Surroundings(nodes=(node(handlers=("",), user_namespace_handlers=("",)),))
+    assert has(HARDENED, offering).boundary is Boundary.HARDENED
+    assert has(under("runc", HARDENED), offering).boundary is Boundary.SHARED
+
+
 def test_hardened_is_earned_by_all_of_its_parts():
     assert has(HARDENED).boundary is Boundary.HARDENED
 
