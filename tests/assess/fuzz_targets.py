@@ -53,7 +53,11 @@ _GOOD: Final = (0, 1, 2, 3, 4)
 
 
 class WrongError(Exception):
-    """An answer that cannot be right."""
+    """An answer that cannot be right: which law it breaks, and how."""
+
+    def __init__(self, law: str, how: str = "") -> None:
+        super().__init__(f"{law}: {how}" if how else law)
+        self.law = law
 
 
 def _escaped(html: str) -> None:
@@ -65,7 +69,7 @@ def _escaped(html: str) -> None:
 def _no_formulas(text: str) -> None:
     for row in csv.reader(io.StringIO(text)):
         if any(cell.startswith(("=", "+", "@", "\t")) for cell in row):
-            raise WrongError(f"a spreadsheet would execute {row}")
+            raise WrongError("a spreadsheet would execute a cell", str(row))
 
 
 # Whatever a manifest says, each report can be read by what reads such reports.
@@ -156,10 +160,10 @@ def _fixed(data: bytes, items: Sequence[Assessed]) -> None:
         return
     again = _assessed(collect(["-"], io.BytesIO(after)))
     if len(again) != len(items):
-        raise WrongError(f"{len(items)} workloads before the fix, {len(again)} after it")
+        raise WrongError("a fix changes how many workloads there are", f"{len(items)}, then {len(again)}")
     for each, now in zip(fixes, again, strict=True):
         if each.closes and now.gap:
-            raise WrongError(f"{now.workload.title}: the fix says that it closes the gap, and it does not")
+            raise WrongError("a fix does not close the gap that it says it closes", now.workload.title)
 
 
 @dataclass
@@ -183,9 +187,9 @@ def _called(*arguments: str, stdin: bytes = b"") -> _Answer:
     finally:
         sys.stdin = before
     if code not in _GOOD:
-        raise WrongError(f"exit code {code}: {err.getvalue()}")
+        raise WrongError("an exit code that is not documented", f"{code}: {err.getvalue()}")
     if code > 1 and code != 4 and not err.getvalue().strip():
-        raise WrongError(f"exit code {code} without a word")
+        raise WrongError("an error without a word", str(code))
     return _Answer(code, out.getvalue())
 
 
@@ -393,7 +397,9 @@ TARGETS: Final = {
 
 
 def at(error: BaseException) -> str:
-    """Which failure it is: its type, and where in casemate it was raised."""
+    """Which failure it is: the law that it breaks, or its type and where in casemate it was raised."""
+    if isinstance(error, WrongError):
+        return error.law
     frames = traceback.extract_tb(error.__traceback__)
     ours = [each for each in frames if "casemate" in each.filename and "tests" not in each.filename]
     place = (ours or frames)[-1]
