@@ -1,13 +1,12 @@
 """Pages that open a workload, a rule, an escape or a class to what stands behind it.
 
 1. A page is a lead, facts by name, and tables; it looks the same whatever it is about.
-2. On a terminal everything is wrapped to its width; nothing is cut.
+2. On a terminal everything is wrapped to its width (`casemate.report.wrapping`); nothing is cut.
 3. As JSON a workload is what an assessment says of it, with the rows of its escapes.
 """
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -21,6 +20,7 @@ from casemate.report.assess_document import API_VERSION, STOPPED, Entry, Judged
 from casemate.report.assess_json import encoded, item_of
 from casemate.report.assess_text import place, title, visible
 from casemate.report.assess_words import alike, cost, route, within
+from casemate.report.wrapping import wrapped
 
 _NARROWEST = 24
 _Row = tuple[str, ...]
@@ -95,7 +95,7 @@ def page_text(page: Page, width: int = 80) -> str:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    return textwrap.wrap(visible(text), max(width, _NARROWEST), break_on_hyphens=False)
+    return wrapped(visible(text), max(width, _NARROWEST))
 
 
 def _facts(facts: Mapping[str, str], width: int) -> Iterator[str]:
@@ -121,7 +121,7 @@ def _lines(text: str) -> tuple[str, ...]:
 
 
 def _wrapped_cell(lines: Sequence[str], width: int) -> list[str]:
-    return [part for line in lines for part in textwrap.wrap(line, width, break_on_hyphens=False) or [""]]
+    return [part for line in lines for part in wrapped(line, width) or [""]]
 
 
 def _padded(text: str, width: int) -> str:
