@@ -149,11 +149,15 @@ class Tested(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Fit(Row, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A feature of manifests, and how it fares under each family of runtimes. `path` is the field that has it."""
+    """A feature of manifests, and how it fares under each family of runtimes. `path` is the field that has it.
+
+    `untestable`: why no run of our tests can show it.
+    """
 
     when: When
     under: dict[Family, Cell]
     path: str = ""
+    untestable: str = ""
 
     def cell(self, families: tuple[Family, ...]) -> Cell:
         """The cell of the first of these families that has one.

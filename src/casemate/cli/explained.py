@@ -77,7 +77,8 @@ def _criterion(row: Criterion, _: Catalogue) -> Page:
 def _fit(row: Fit, _: Catalogue) -> Page:
     cells = tuple((family, _outcome(cell), cell.text) for family, cell in row.under.items())
     grid = Grid("How it fares under each family of runtimes", ("FAMILY", "OUTCOME", "WHAT"), cells)
-    return Page("feature", row.id, row.title, {"When": shown(row.when), "Field": row.path} | _origin(row), (grid,))
+    facts = {"When": shown(row.when), "Field": row.path, "No run of ours": row.untestable}
+    return Page("feature", row.id, row.title, facts | _origin(row), (grid,))
 
 
 def _outcome(cell: Cell) -> str:

@@ -19,7 +19,7 @@ func main() {
 	tests := map[string]func([]string){
 		"bpf": bpf, "uring": uring, "iptables": iptables, "raw": raw, "fuse": fuse, "missing": missing, "user": user,
 		"ptrace": ptrace, "settime": settime, "watch": watch, "follow": follow, "socket": socket, "device": device, "kvm": kvm,
-		"shm": shm, "shm-keep": shmKeep, "grow": grow, "sleep": sleep,
+		"shm": shm, "shm-keep": shmKeep, "grow": grow, "sleep": sleep, "huge": huge, "open-close": openClose,
 	}
 	tests[os.Args[1]](os.Args[2:])
 }
@@ -285,4 +285,58 @@ func sleep([]string) {
 	case <-ended:
 	case <-time.After(time.Minute):
 	}
+}
+
+// huge: whether the kernel looks for huge pages when it is asked for them. Where it has none, that is ENOMEM; a kernel
+// that takes the flags for nothing gives plain memory.
+func huge([]string) {
+	address, unmapped := call(syscall.SYS_MMAP, 0, 2<<20, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_PRIVATE|syscall.MAP_ANON|0x40000, ^uintptr(0), 0)
+	segment, unshared := call(syscall.SYS_SHMGET, 0, 2<<20, 0o4000|0o1600)
+	if unshared == nil {
+		defer call(syscall.SYS_SHMCTL, segment, 0)
+	}
+	text := fmt.Sprintf("MAP_HUGETLB: %s; SHM_HUGETLB: %s", said(unmapped), said(unshared))
+	understood := func(failed error) bool { return failed == syscall.ENOMEM || failed == syscall.EPERM }
+	switch {
+	case understood(unmapped) && understood(unshared):
+		verdict("works", "the kernel looks for huge pages, of which this node has none (%s)", text)
+	case unmapped == nil && !hugePage(address):
+		verdict("differs", "plain memory is given for huge pages (%s)", text)
+	case unmapped == nil:
+		verdict("works", "%s", text)
+	}
+	verdict("fails", "%s", text)
+}
+
+// hugePage tells whether the mapping that begins at an address is of pages of 2 MiB.
+func hugePage(address uintptr) bool {
+	maps, _ := os.ReadFile("/proc/self/smaps")
+	_, after, found := strings.Cut(string(maps), fmt.Sprintf("%x-", address))
+	if !found {
+		return false
+	}
+	_, size, _ := strings.Cut(after, "KernelPageSize:")
+	return strings.HasPrefix(strings.TrimSpace(size), "2048 kB")
+}
+
+// openClose FILE: how long opening and closing a file of the node takes. Containers on its kernel take 1 to 5 µs.
+func openClose(arguments []string) {
+	const times, slow = 5000, 20 * time.Microsecond
+	if failed := os.WriteFile(arguments[0], []byte("x"), 0o644); failed != nil {
+		verdict("fails", "%v", failed)
+	}
+	begin := time.Now()
+	for range times {
+		descriptor, failed := syscall.Open(arguments[0], syscall.O_RDONLY, 0)
+		if failed != nil {
+			verdict("fails", "%v", failed)
+		}
+		syscall.Close(descriptor)
+	}
+	each := time.Since(begin) / times
+	os.Remove(arguments[0])
+	if each > slow {
+		verdict("differs", "%v to open and close a file of the node", each.Round(time.Microsecond))
+	}
+	verdict("works", "%v to open and close a file of the node", each.Round(100*time.Nanosecond))
 }
