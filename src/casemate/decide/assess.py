@@ -29,7 +29,7 @@ from casemate.model.workload import Workload
 
 _KEPT: Final = 20_000
 
-_Signature: TypeAlias = tuple[Resolved, str, tuple[tuple[int, Places], ...]]
+_Signature: TypeAlias = tuple[Resolved, str, tuple[tuple[str, str], ...], tuple[tuple[int, Places], ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Assessor:
         """The assessment of one workload. Suppressions are for the exceptions to add."""
         read, resolved = self._cases.read(workload), self._cases.resolve(workload)
         answers = self._cases.answers(read, resolved)
-        signature = (resolved, workload.path, tuple(answers.items()))
+        signature = (resolved, workload.path, read.mistyped, tuple(answers.items()))
         decision = self._decided.get(signature)
         if decision is None:
             if len(self._decided) >= _KEPT:
@@ -135,6 +135,7 @@ def _behind(read: Read, now: Case, profile: Profile | None) -> findings.Behind:
         family=families[0] if families else None,
         profile=profile,
         containers=tuple(read.facts.containers),
+        mistyped=read.mistyped,
         root=read.workload.path,
     )
 

@@ -3,6 +3,7 @@
 1. First the classes that the surroundings have; then the catalogue's own, where somebody would have to install them,
    each by the first plain name that its RuntimeClass commonly has.
    Of those that stand alike in the table of fits, the cheapest: what fails under one fails under all.
+   Whoever has to install one installs the most general: `kata` on QEMU before a hypervisor that lacks something.
 2. Managed runtimes exist only where their vendor offers them: they are candidates where such a class is there, or is
    permitted by name.
 3. `permitted` names classes or runtimes; None means all. The default handler's class is named "".
@@ -89,8 +90,7 @@ def _catalogued(
 ) -> Iterator[Candidate]:
     taken = {name for name in classes.documents if name}
     for runtime in catalogue.runtimes.runtimes:
-        names = (name.removesuffix("*") for name in runtime.classes)
-        plain = [name for name in names if "*" not in name and not name.endswith("-") and name not in taken]
+        plain = [name for name in runtime.classes if "*" not in name and name not in taken]
         named = [name for name in plain if permitted and name in permitted]
         if runtime.managed and not named:
             continue
@@ -103,11 +103,12 @@ def _is_permitted(candidate: Candidate, permitted: Sequence[str] | None) -> bool
     return permitted is None or candidate.name in permitted or candidate.runtime.id in permitted
 
 
-def _price(candidate: Candidate) -> tuple[bool, Boundary, int, float, float, float]:
+def _price(candidate: Candidate) -> tuple[bool, Boundary, int, int, float, float, float]:
     runtime, price = candidate.runtime, candidate.cost
     special = len(set(runtime.requires) - {"kvm"}) + (not runtime.families)
+    lacking = 0 if candidate.offered else len(runtime.families)
     numbers = (_number(price.memory), _number(price.cpu), _number(price.start_seconds))
-    return (not candidate.offered, runtime.boundary, special, *numbers)
+    return (not candidate.offered, runtime.boundary, special, lacking, *numbers)
 
 
 def _number(value: float | None) -> float:

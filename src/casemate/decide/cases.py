@@ -24,6 +24,7 @@ from casemate.decide.facts import Facts
 from casemate.decide.findings import under
 from casemate.decide.gather import gather
 from casemate.decide.hardened import hardened
+from casemate.decide.own_labels import OwnLabels
 from casemate.decide.predicates import Answers, Questions
 from casemate.decide.recommend import Case
 from casemate.model.assessment import Blocker, Reason
@@ -41,6 +42,11 @@ class Read:
     workload: Workload
     facts: Facts
     answers: Answers
+
+    @property
+    def mistyped(self) -> tuple[tuple[str, str], ...]:
+        """Labels of casemate's that say nothing to it, and their places."""
+        return self.facts.values.get("unknown-label", ())
 
     @property
     def wasm_only(self) -> bool:
@@ -67,10 +73,12 @@ class Cases:
         self._classes = Classes(catalogue, surroundings)
         self._candidates = candidates(catalogue, self._classes, surroundings, permitted)
         self._about: dict[tuple[Resolved, bool], Answers] = {}
+        self._labels = OwnLabels(catalogue)
 
     def read(self, workload: Workload) -> Read:
         """The workload's facts and what they answer."""
         facts = gather(workload, self._surroundings)
+        self._labels.note(facts, workload, self._surroundings.namespaces.get(workload.namespace, {}))
         return Read(workload, facts, self._questions.answers(facts))
 
     def resolve(self, workload: Workload) -> Resolved:

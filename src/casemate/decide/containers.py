@@ -112,6 +112,7 @@ def containers(facts: Facts, spec: PodSpec, annotations: Mapping[str, str], kind
         _behaviour(facts, container, fields)
         if container.env or container.envFrom:
             _environment(facts, container, fields)
+    _all_images(facts)
     return writable
 
 
@@ -125,6 +126,13 @@ def _image(facts: Facts, text: str, fields: _Fields) -> None:
         facts.mark("image-by-tag", fields.image)
         if found.tag == "latest":
             facts.mark("image-latest", fields.image)
+
+
+def _all_images(facts: Facts) -> None:
+    """All names in one text, for who asks about every container. A name that cannot be read spoils them all."""
+    if all(registry for registry, _ in facts.values.get("image-registry", ())):
+        names = sorted({name for name, _ in facts.values.get("image", ())})
+        facts.values["all-images"] = ((" ".join(names), ""),)
 
 
 def _rights(facts: Facts, context: SecurityContext, fields: _Fields) -> None:

@@ -6,6 +6,7 @@
    unknown boundary everything matters.
 3. What the recognised profile's work needs is still a finding, of reduced relevance: it says what the work costs.
 4. The finding that the boundary is below need is the gap itself.
+5. A label that casemate does not know is a finding for each, with its text and what was probably meant.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from casemate.catalogue.conditions import asked
+from casemate.catalogue.conditions import Is, asked
 from casemate.catalogue.rows import Family, Profile, Rule
 from casemate.catalogue.tables import Catalogue
 from casemate.decide.facts import POD, Places
@@ -22,6 +23,7 @@ from casemate.model.assessment import Finding, Relevance
 from casemate.model.boundary import Boundary
 
 _EACH = "containers[*]"
+_MISTYPED = Is("unknown-label")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class Behind:
     profile: Profile | None
     containers: tuple[str, ...]
     root: str
+    mistyped: tuple[tuple[str, str], ...] = ()
 
 
 def findings(answers: Answers, compiled: Weaknesses, behind: Behind) -> tuple[Finding, ...]:
@@ -84,6 +87,11 @@ def _findings(rule: Rule, gap: bool, places: Places, behind: Behind) -> Iterator
     if behind.profile and rule.id in behind.profile.accepts:
         message += f"; the work of this {behind.profile.title.lower()} needs it"
         relevance = Relevance.REDUCED if relevance is Relevance.MATTERS else relevance
+    if rule.when == _MISTYPED:
+        for text, place in behind.mistyped:
+            path, said = under(behind.root, place), f"{message}: {text}"
+            yield Finding(rule=rule.id, message=said, relevance=relevance, path=path, fix=rule.fix, gap=gap)
+        return
     for place in where(places, rule.path, behind.containers):
         path = under(behind.root, place)
         yield Finding(rule=rule.id, message=message, relevance=relevance, path=path, fix=rule.fix, gap=gap)

@@ -63,6 +63,12 @@ def images(arguments: tuple[str, ...]) -> Matcher:
     )
 
 
+def all_images(arguments: tuple[str, ...]) -> Matcher:
+    """Names of images, with spaces between, each of which one of the patterns fits."""
+    fits = patterns(arguments)
+    return lambda names: bool(names) and all(map(fits, names.split(" ")))
+
+
 def host_paths(arguments: tuple[str, ...]) -> Matcher:
     """A host path that gives access to one of these; any when there are none."""
     if not arguments:

@@ -91,7 +91,7 @@ def choose(now: Case, need: Need, options: Options, bound: str = "") -> Choice:
     """The recommendation for a workload that is in case `now`. `bound` says why its work ties it to the node, if so."""
     wanted = need.boundary
     if now.has.boundary >= wanted:
-        return Choice(now, True, _leave(now, wanted))
+        return Choice(now, True, _keep(now) if bound else _leave(now, wanted))
     if wanted is Boundary.HARDENED and (hardened := options.hardened()) and _closes(hardened, wanted):
         return Choice(hardened, True, _harden(now), _gap(now, need))
     first = next((reason for reason in now.has.reasons if reason.id in _FIRST), None)
@@ -148,6 +148,16 @@ def _leave(now: Case, wanted: Boundary) -> str:
     if broken:
         return f"Leave the class as it is, and look at what fails under {_title(now)} ({broken.text})."
     return f"Leave the runtime as it is: it needs {wanted} and has {now.has.boundary}."
+
+
+def _keep(now: Case) -> str:
+    """What an agent of the node should do about its shared kernel (rule 6): nothing, but for everything else."""
+    if not now.works or now.has.boundary > Boundary.HARDENED:
+        return _leave(now, now.has.boundary)
+    return (
+        f"Keep it on {_title(now)}: a boundary would stand against its work on the node. Take away what that work does "
+        "not need, give it a service account of its own with the rights it uses, and pin its image by digest."
+    )
 
 
 def _is_known(now: Case) -> bool:

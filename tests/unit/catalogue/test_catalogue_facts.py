@@ -137,7 +137,7 @@ def test_only_what_a_workload_is_lowers_need_never_what_it_asks_for() -> None:
         "capability-added",
     }
     lowering = [row for row in (*SHIPPED.criteria, *SHIPPED.profiles) if row.points < 0]
-    assert {row.id for row in lowering} == {"batch", "node-agent", "trust-internal", "trust-system"}
+    assert {row.id for row in lowering} == {"node-agent", "trust-internal", "trust-system"}
     assert not {each.predicate for row in lowering for each in asked(row.when)} & risks
 
 

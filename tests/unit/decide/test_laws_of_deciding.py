@@ -201,8 +201,9 @@ def test_a_recommendation_that_closes_the_gap_does_so(subject):
     if found.gap and not advice.runtime_class and advice.boundary is Boundary.HARDENED:
         changed = hardened(changed)
     again = FILES.assess(changed)
-    assert again.gap is (not advice.closes)
-    assert not advice.closes or again.has.boundary >= found.need.boundary
+    assert again.has.boundary >= found.need.boundary or not advice.closes
+    assert not again.gap or not advice.closes
+    assert again.gap or advice.closes or advice.hardening  # hardening lowers need too: it may close more than it says
 
 
 @given(workloads, surroundings)

@@ -194,3 +194,33 @@ def test_a_workload_that_fails_where_it_runs_is_told_so():
 def test_escapes_are_counted_after_the_recommendation_too():
     found = recommended(HARDENED, "sandbox")
     assert found.escapes.total == len(found.escapes.rows)
+
+
+def among(*classes: str) -> Surroundings:
+    return Surroundings(complete=True, runtime_classes=tuple(runtime_class(name, name) for name in classes))
+
+
+def test_who_has_to_install_a_virtual_machine_installs_the_most_general():
+    assert recommended(PLAIN, "vm").recommendation.runtime_class == "kata-qemu"
+
+
+@pytest.mark.parametrize(
+    ("classes", "chosen"),
+    [(("kata-fc",), "kata-fc"), (("kata-fc", "kata-qemu"), "kata-qemu"), (("kata-clh", "kata-fc"), "kata-clh")],
+)
+def test_what_needs_a_snapshotter_of_its_own_comes_after_what_does_not(classes, chosen):
+    assert recommended(PLAIN, "vm", among(*classes)).recommendation.runtime_class == chosen
+
+
+def test_no_class_of_a_vendor_or_of_unnamed_hardware_is_recommended_where_nobody_has_it():
+    assert recommended(PLAIN, "confidential").recommendation.runtime_class == "kata-qemu-snp"
+    offered = recommended(PLAIN, "confidential", among("kata-cc-isolation")).recommendation
+    assert (offered.runtime_class, offered.runtime) == ("kata-cc-isolation", "aks-confidential")
+
+
+def test_an_agent_of_the_node_is_told_to_stay_and_what_to_do_instead():
+    text = container("volumeMounts: [{name: v, mountPath: /v}]") + "\nvolumes: [{name: v, hostPath: {path: /var/log}}]"
+    found = assess(workload(text, kind="DaemonSet"), Surroundings(), ROWS).recommendation
+    assert (found.runtime_class, found.closes) == ("", True)
+    assert found.sentence.startswith("Keep it on runc: a boundary would stand against its work on the node.")
+    assert "a service account of its own" in found.sentence
