@@ -30,6 +30,7 @@ app.command("casemate.cli.explain:explain", name="explain", help="Open a workloa
 app.command("casemate.cli.catalogue:app", name="catalogue", help="Show what casemate knows of runtimes and risks.")
 app.command("casemate.cli.compare:compare", name="compare", help="Run the same thing under several runtimes.")
 app.command("casemate.cli.engine:app", name="engine", help="Install, start, stop and inspect the engine.")
+app.command("casemate.cli.node:app", name="node", help="Inspect a node's runtime, add handlers to it, undo that.")
 
 
 def main() -> None:

@@ -1,0 +1,143 @@
+"""`casemate node`: doctor, plan, apply, revert."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+from casemate.cli.options import Output
+from casemate.errors import InputError, MissingError
+
+if TYPE_CHECKING:
+    from casemate.node.daemon import Where
+
+app = App(name="node", help="Inspect a node's container runtime, prepare it for more handlers, and undo that.")
+
+_INCOMPLETE = 4
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Runtime:
+    """Which runtime is meant, where a node has more than one or keeps it at a place of its own."""
+
+    socket: str = ""
+    """The CRI socket; else that of the first runtime that is found."""
+    config: Path | None = None
+    """The runtime's configuration file; else the one that its process was started with."""
+    restart: str = ""
+    """A shell command that restarts it; else by systemd, or as it was started by hand."""
+
+    def where(self) -> Where:
+        """The same for the modules that do it."""
+        from casemate.node.daemon import Where
+
+        config = str(self.config.absolute()) if self.config else ""
+        return Where(socket=self.socket.removeprefix("unix://"), config=config, restart=self.restart)
+
+
+Handlers = Annotated[list[str], Parameter(name="--handler", negative=())]
+
+
+@app.command
+def plan(*, handler: Handlers = [], runtime: Runtime | None = None, output: Output = "table") -> int:  # noqa: B006
+    """Show what `apply` would change: the files as a diff, the restart, the RuntimeClasses. Changes nothing.
+
+    The runtime itself reads the planned files, in a folder of their own, and must find in them exactly what is planned.
+
+    Parameters
+    ----------
+    handler
+        A handler to prepare (crun, runsc, kata-qemu, …); repeatable. All whose programs are here when there is none.
+    """
+    from casemate.node import prepare
+    from casemate.report import node_plan
+
+    found = prepare.prepare((runtime or Runtime()).where(), handler)
+    print(node_plan.plan_json(found.plan) if output == "json" else node_plan.plan_text(found.plan), end="")
+    return 0
+
+
+@app.command
+def apply(
+    *,
+    handler: Handlers = [],  # noqa: B006
+    runtime: Runtime | None = None,
+    yes: Annotated[bool, Parameter(name=["--yes", "-y"], negative="")] = False,
+    output: Output = "table",
+) -> int:
+    """Carry out the plan: write, restart, see that all Pods still run, start Pods under each new handler.
+
+    Takes everything back when any of that fails. What a killed apply left is taken back by the next one, or by revert.
+
+    Parameters
+    ----------
+    handler
+        A handler to prepare; repeatable. All whose programs are here when there is none.
+    yes
+        Do not ask.
+    """
+    from casemate.node import apply as applying
+    from casemate.node import prepare
+    from casemate.report import node_plan
+
+    _require_root("apply")
+    where = (runtime or Runtime()).where()
+    found = prepare.prepare(where, handler)
+    if not found.plan.is_empty:
+        print(node_plan.plan_text(found.plan), end="", file=sys.stderr)
+        _agree("apply", yes)
+    done = applying.apply(where, handler, found, _say)
+    print(node_plan.outcome_json(done) if output == "json" else node_plan.outcome_text(done), end="")
+    return _INCOMPLETE if any(each.reason for each in done.measured) else 0
+
+
+@app.command
+def revert(
+    *,
+    runtime: Runtime | None = None,
+    yes: Annotated[bool, Parameter(name=["--yes", "-y"], negative="")] = False,
+    output: Output = "table",
+) -> int:
+    """Put back every file that apply changed, byte for byte, and restart the runtime.
+
+    Refuses while Pods run under handlers that would go, and when somebody else changed one of the files since.
+
+    Parameters
+    ----------
+    yes
+        Do not ask.
+    """
+    from casemate.node import apply as applying
+    from casemate.node import daemon
+    from casemate.report import node_plan
+
+    _require_root("revert")
+    found = daemon.find((runtime or Runtime()).where())
+    _agree("revert", yes)
+    done = applying.revert(found.config_file, _say)
+    print(node_plan.outcome_json(done) if output == "json" else node_plan.outcome_text(done), end="")
+    return 0
+
+
+def _agree(command: str, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise InputError("nobody is there to agree", fix=f"casemate node {command} --yes")
+    if input("the runtime will be restarted; go on? [y/N] ").strip().lower() not in ("y", "yes"):
+        raise InputError("nothing was changed", fix=f"casemate node {command} --yes")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _require_root(command: str) -> None:
+    if os.geteuid():
+        raise MissingError("this needs root", fix=f"sudo casemate node {command}")

@@ -1,0 +1,194 @@
+"""Start Pods under a handler, to see that it works and what it costs beyond the default handler.
+
+Rules:
+
+1. A Pod is a sandbox and one container of the sandbox image, on the Pod network: what every node has. It asks for
+   nothing else, and is removed whatever happens; so are those of a measurement that was killed.
+2. Memory is the proportional set size (PSS, proc(5): shared pages are divided among their users) of all processes of
+   the Pod: the shim, and what it started. A Pod's processes are those that name its sandbox among their arguments, and
+   their descendants. It is read when it has been the same, to 2 %, for half a second.
+3. Overhead is the difference to the default handler on the same node at the same time, so that what all Pods cost does
+   not count: medians of several Pods of each, taken in turns.
+4. Start is the time from the request to a running container.
+5. When no Pod starts under the default handler either, nothing is known about the other one: that is not its failure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from casemate.engine.cri import cri_pb2 as pb
+from casemate.engine.cri.client import CriClient
+from casemate.errors import CasemateError
+from casemate.model.node_plan import Measured
+
+LABEL: Final = "casemate.dev/trial"
+TRIES: Final = 5
+_LIMIT: Final = 120.0
+_SETTLE: Final = 8.0
+_PAUSE: Final = 0.25
+_SAME: Final = 0.02
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One Pod: bytes, and seconds until its container ran."""
+
+    memory: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What became of the Pods under one handler; `reason` is why one did not start."""
+
+    costs: tuple[Cost, ...] = ()
+    reason: str = ""
+
+    @property
+    def works(self) -> bool:
+        """Whether all started."""
+        return bool(self.costs) and not self.reason
+
+    @property
+    def memory(self) -> int:
+        """The median in bytes."""
+        return round(median(each.memory for each in self.costs)) if self.costs else 0
+
+    @property
+    def seconds(self) -> float:
+        """The median start."""
+        return round(median(each.seconds for each in self.costs), 3) if self.costs else 0.0
+
+
+def measure(socket: str, handlers: Iterable[str], default: str, image: str, tries: int = TRIES) -> tuple[Measured, ...]:
+    """What each handler costs beyond the default one. Raises what the connection does; a handler's failure is told."""
+    return asyncio.run(_measure(socket, tuple(handlers), default, image, tries))
+
+
+def of_trials(handler: str, tried: Trial, default: Trial) -> Measured:
+    """The difference of two handlers' Pods (rules 3 and 5)."""
+    reason = tried.reason
+    if reason and not default.works:
+        reason = f"no Pod starts on this node, under no handler: {default.reason or reason}"
+    return Measured(
+        handler=handler,
+        memory=tried.memory,
+        start_seconds=tried.seconds,
+        default_memory=default.memory,
+        default_start_seconds=default.seconds,
+        tries=len(tried.costs),
+        reason=reason,
+    )
+
+
+async def _measure(
+    socket: str, handlers: tuple[str, ...], default: str, image: str, tries: int
+) -> tuple[Measured, ...]:
+    async with CriClient(socket) as client:
+        await _remove_all(client)
+        trials: dict[str, Trial] = {}
+        for _ in range(tries):
+            for handler in (default, *handlers):
+                before = trials.get(handler, Trial())
+                trials[handler] = before if before.reason else await _once_more(client, handler, image, before)
+        return tuple(of_trials(each, trials[each], trials[default]) for each in handlers)
+
+
+async def _once_more(client: CriClient, handler: str, image: str, before: Trial) -> Trial:
+    try:
+        async with asyncio.timeout(_LIMIT):
+            cost = await _pod(client, handler, image)
+    except TimeoutError:
+        return Trial(before.costs, f"no running container within {_LIMIT:g} s")
+    except CasemateError as error:
+        return Trial(before.costs, error.what)
+    return Trial((*before.costs, cost))
+
+
+async def _pod(client: CriClient, handler: str, image: str) -> Cost:
+    begun = time.monotonic()
+    async with _sandbox(client, handler) as (sandbox, config):
+        container = pb.ContainerConfig(
+            metadata=pb.ContainerMetadata(name="trial"), image=pb.ImageSpec(image=image), log_path="trial.log"
+        )
+        started = await client.create_container(sandbox, container, config)
+        await client.start_container(started)
+        seconds = time.monotonic() - begun
+        return Cost(await _settled(sandbox), seconds)
+
+
+@asynccontextmanager
+async def _sandbox(client: CriClient, handler: str) -> AsyncIterator[tuple[str, pb.PodSandboxConfig]]:
+    uid = str(uuid.uuid4())
+    config = pb.PodSandboxConfig(
+        metadata=pb.PodSandboxMetadata(name=f"trial-{handler}", namespace="casemate-system", uid=uid),
+        labels={LABEL: handler},
+    )
+    try:
+        yield await client.run_pod_sandbox(config, handler), config
+    finally:
+        await asyncio.shield(_remove_all(client))
+
+
+async def _remove_all(client: CriClient) -> None:
+    for each in await client.pod_sandboxes():
+        if LABEL in each.labels:
+            await client.stop_pod_sandbox(each.id)
+            await client.remove_pod_sandbox(each.id)
+
+
+async def _settled(sandbox: str) -> int:
+    """The Pod's memory when it no longer changes (rule 2), or after eight seconds."""
+    ends, same, last = time.monotonic() + _SETTLE, 0, 0
+    while time.monotonic() < ends and same < 2:
+        await asyncio.sleep(_PAUSE)
+        found = await asyncio.to_thread(memory, sandbox)
+        same = same + 1 if last and abs(found - last) <= last * _SAME else 0
+        last = found
+    return last
+
+
+def memory(sandbox: str) -> int:
+    """Bytes of PSS of all processes of a sandbox."""
+    return sum(_pss(pid) for pid in processes(sandbox))
+
+
+def processes(sandbox: str, proc: Path = Path("/proc")) -> set[int]:
+    """Ids of the processes of a sandbox, by its id."""
+    parents: dict[int, int] = {}
+    named: set[int] = set()
+    for folder in proc.iterdir():
+        if not folder.name.isdecimal():
+            continue
+        try:
+            arguments = (folder / "cmdline").read_bytes()
+            parents[int(folder.name)] = int((folder / "stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[1])
+        except OSError:
+            continue  # it has ended meanwhile
+        if sandbox.encode() in arguments:
+            named.add(int(folder.name))
+    return {pid for pid in parents if named & set(_ancestors(pid, parents))}
+
+
+def _ancestors(pid: int, parents: Mapping[int, int]) -> Iterable[int]:
+    """A process, its parent, and so on."""
+    while pid:
+        yield pid
+        pid = parents.get(pid, 0)
+
+
+def _pss(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
