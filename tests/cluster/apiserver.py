@@ -63,17 +63,18 @@ class Cluster:
 
 
 class Running:
-    """Starts both processes and ends them."""
+    """Starts both processes and ends them. `flags` of the API server come last, and so win."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *flags: str) -> None:
         self.folder = folder
+        self._flags = flags
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Cluster:
         etcd, peer, port = _free_port(), _free_port(), _free_port()
         self._start("etcd", *_etcd(self.folder, etcd, peer))
         _sign(self.folder)
-        self._start("kube-apiserver", *_server(self.folder, etcd, port))
+        self._start("kube-apiserver", *_server(self.folder, etcd, port), *self._flags)
         cluster = Cluster(self.folder, port)
         self._wait(cluster)
         return cluster
