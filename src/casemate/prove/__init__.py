@@ -1,1 +1,1 @@
-"""Whether the boundary that started is the one that was named, shown from inside and outside the sandbox."""
+"""Proving boundaries: what a sandbox is, as the node and a prober inside see it. The rules are in `rules`."""

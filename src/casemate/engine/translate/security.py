@@ -46,7 +46,9 @@ _MASKED = (
     "/sys/firmware",
     "/sys/devices/virtual/powercap",
 )
-_READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+READ_ONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+"""What containers may read and not write."""
+
 _PROFILE = pb.SecurityProfile
 
 
@@ -117,7 +119,7 @@ def container_security(
         supplemental_groups_policy=supplemental_groups_policy(spec),
         no_new_privs=context.allowPrivilegeEscalation is False,
         masked_paths=masked_paths(node) if masks else (),
-        readonly_paths=_READ_ONLY if masks else (),
+        readonly_paths=READ_ONLY_PATHS if masks else (),
         seccomp=seccomp_profile(context.seccompProfile, seccomp),
         apparmor=_apparmor(context.appArmorProfile),
     )

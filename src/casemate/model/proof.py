@@ -1,0 +1,76 @@
+"""What was shown of a boundary: observations from the node and from inside, and what follows from them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from casemate.model.boundary import Boundary
+
+
+class Side(StrEnum):
+    """Who observed: the node's kernel, the prober inside the sandbox, or a control of known outcome."""
+
+    NODE = "node"
+    INSIDE = "inside"
+    CONTROL = "control"
+
+
+class Result(StrEnum):
+    """What a proof came to: the boundary is as named or stronger, it is weaker, or it could not be shown here."""
+
+    PROVEN = "proven"
+    WEAKER = "weaker"
+    UNPROVABLE = "unprovable"
+
+
+class Observation(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was seen. `supports` is the strongest boundary that it leaves possible.
+
+    It is None where the thing could not be observed, which nothing may be built on; `Boundary.UNKNOWN` where what was
+    seen fits no boundary at all.
+    """
+
+    id: str
+    side: Side
+    value: str
+    supports: Boundary | None
+
+
+class Program(msgspec.Struct, frozen=True, kw_only=True):
+    """A program that draws the boundary, as it lies on the node. `version` is what it says of itself."""
+
+    role: str
+    path: str
+    digest: str
+    version: str = ""
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """What was shown of one subject: a handler, a class or a Pod.
+
+    `named` is the catalogue's boundary for its class's or handler's name; `time` is seconds since 1970, `seconds` how
+    long it took. `programs` and `configuration`, a digest, are what it is bound to: of others it says nothing.
+    """
+
+    subject: str
+    node: str
+    handler: str
+    named: Boundary
+    shown: Boundary
+    result: Result
+    observations: tuple[Observation, ...]
+    seconds: float
+    time: float
+    programs: tuple[Program, ...] = ()
+    configuration: str = ""
+
+    @property
+    def reasons(self) -> tuple[Observation, ...]:
+        """The observations that keep it from being proven."""
+        if self.result is Result.PROVEN:
+            return ()
+        unseen = tuple(each for each in self.observations if each.supports is None)
+        against = tuple(each for each in self.observations if each.supports is not None and each.supports < self.named)
+        return against or unseen

@@ -1,0 +1,78 @@
+"""What was seen of one sandbox, before anything is concluded from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from casemate.model.boundary import Boundary
+from casemate.prove.inside import Report
+from casemate.prove.programs import Examined
+from casemate.prove.tasks import Task
+
+
+@dataclass(frozen=True)
+class Found:
+    """A process of the node that carries a challenge. `inside` says that it is the sandbox's: by cgroup and by pid
+    namespace."""
+
+    pid: int
+    inside: bool
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """A random word that was given to a process inside. `refused` is why no process began; empty when one answered."""
+
+    refused: str
+    found: tuple[Found, ...] = ()
+
+    @property
+    def answered(self) -> bool:
+        """Whether somebody inside said the word."""
+        return not self.refused
+
+
+@dataclass(frozen=True)
+class NodeKernel:
+    """The kernel of the node, as we see it, and the namespaces that its own processes have."""
+
+    boot_id: str
+    release: str
+    namespaces: dict[str, int]
+    modules: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Control:
+    """How a try of known outcome went: a runc container's challenge must be seen on the node."""
+
+    seen: bool
+    value: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that was seen of one sandbox. `tasks` are its processes on the node, `pause` CRI's own among them.
+
+    `program` is what the engine's configuration names for the handler, `prober` the digest of the program that was
+    sent in, `prober_found` that of the file which lies in the container as the node sees it. `wasm_only` says that the
+    handler promises to run nothing but modules; `module` is the challenge that a module was given.
+    """
+
+    named: Boundary
+    wasm_only: bool
+    whole_node: bool
+    challenge: Challenge
+    command: Challenge
+    module: Challenge | None
+    still_there: bool
+    tasks: tuple[Task, ...]
+    unread: int
+    pause: int
+    node: NodeKernel
+    report: Report | None
+    program: Examined | None
+    prober: str
+    prober_found: str
+    own_wasm: str
+    control: Control

@@ -1,0 +1,280 @@
+"""Proves what an engine's handlers draw, each by a sandbox of its own.
+
+1. The control comes first and serves all: a runc container whose challenge must be found on the node.
+2. A sandbox is started, the prober in it, and another by exec; then the node is searched once for both.
+3. Under a handler that promises to run Wasm modules only, a module answers, and the native prober must be refused.
+4. A handler that cannot start a sandbox is not proven, and says why. One handler's failure says nothing of another's.
+5. Whatever was started is removed, also when the proof fails or is interrupted. A handler has half a minute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from casemate.engine.cri import cri_pb2 as pb
+from casemate.engine.cri.client import CriClient
+from casemate.engine.install import tools
+from casemate.errors import CasemateError
+from casemate.model.boundary import Boundary
+from casemate.model.proof import Observation, Program, Proof, Side
+from casemate.prove import inside, node_kernel, rules, sandbox, tasks
+from casemate.prove.facts import Challenge, Control, Facts, Found, NodeKernel
+from casemate.prove.image import CHALLENGE_LENGTH, MODULE, PROBE, Prober
+from casemate.prove.programs import Examined, examine
+from casemate.prove.sandbox import Place, Sandbox
+from casemate.prove.tasks import Digests, Seen
+
+LIMIT = 30.0
+"""Seconds that one handler may take."""
+
+_CONTROLS = ("runc", "crun", "youki")
+_UNTRIED = Control(False, "no runc container could be tried")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is to be proven: `subject` is what a person calls it, `program` what the configuration names for it."""
+
+    subject: str
+    handler: str
+    named: Boundary
+    program: Path | None = None
+    wasm_only: bool = False
+    configuration: str = ""
+
+
+@dataclass
+class Bench:
+    """What all proofs of one run share."""
+
+    client: CriClient
+    place: Place
+    node: str
+    prober: Prober
+    kernel: NodeKernel = field(default_factory=node_kernel.look)
+    digests: Digests = field(default_factory=Digests)
+    examined: dict[Path, Examined | None] = field(default_factory=dict)
+    control: Control = _UNTRIED
+
+    async def program(self, path: Path | None) -> Examined | None:
+        """The program at that path, examined once."""
+        if path is None:
+            return None
+        if path not in self.examined:
+            self.examined[path] = await asyncio.to_thread(examine, path, self.digests)
+        return self.examined[path]
+
+
+@dataclass
+class _Tried:
+    """One challenge on its way: its word, and what came of it."""
+
+    word: str = field(default_factory=lambda: secrets.token_hex(CHALLENGE_LENGTH // 2))
+    container: str = ""
+    refused: str = "it was not tried"
+    said: bytes = b""
+    found: tuple[Found, ...] = ()
+
+    @property
+    def challenge(self) -> Challenge:
+        return Challenge(self.refused, self.found)
+
+
+async def prove_all(bench: Bench, targets: Sequence[Target]) -> tuple[Proof, ...]:
+    """A proof for each target. The caller holds `sandbox.alone`."""
+    await sandbox.remove_all(bench.client, bench.place)
+    for each in targets:
+        await bench.program(each.program)
+    bench.control = await _control(bench, targets)
+    return tuple([await prove(bench, each) for each in targets])
+
+
+async def prove(bench: Bench, target: Target) -> Proof:
+    """The proof of one target."""
+    begun, now = time.monotonic(), time.time()
+    program = await bench.program(target.program)
+    seconds = 0.0
+    try:
+        async with asyncio.timeout(LIMIT), _observed(bench, target, program) as facts:
+            observations = rules.observe(facts)
+            seconds = time.monotonic() - begun
+    except TimeoutError:
+        observations = (_unstarted(f"it took longer than {LIMIT:g} s"),)
+    except CasemateError as error:
+        observations = (_unstarted(error.what),)
+    shown, result = rules.conclude(target.named, observations)
+    return Proof(
+        subject=target.subject,
+        node=bench.node,
+        handler=target.handler,
+        named=target.named,
+        shown=shown,
+        result=result,
+        observations=observations,
+        seconds=round(seconds or time.monotonic() - begun, 3),
+        time=now,
+        programs=_programs(program),
+        configuration=target.configuration,
+    )
+
+
+def _unstarted(why: str) -> Observation:
+    return Observation(id="sandbox", side=Side.NODE, value=why, supports=None)
+
+
+def _programs(program: Examined | None) -> tuple[Program, ...]:
+    if program is None:
+        return ()
+    return (Program(role="runtime", path=program.path, digest=program.digest, version=program.version),)
+
+
+@asynccontextmanager
+async def _observed(bench: Bench, target: Target, program: Examined | None) -> AsyncIterator[Facts]:
+    """The facts of a sandbox that is started for the target and removed afterwards."""
+    where = await sandbox.start(bench.client, target.handler, bench.place)
+    try:
+        yield await _look(bench, target, program, where)
+    finally:
+        await asyncio.shield(sandbox.remove(bench.client, where, bench.place))
+
+
+async def _look(bench: Bench, target: Target, program: Examined | None, where: Sandbox) -> Facts:
+    prober, command, module = _Tried(), _Tried(), _Tried()
+    async with AsyncExitStack() as stack:
+        if target.wasm_only:
+            await asyncio.gather(
+                _ask(bench, where, module, "module", MODULE), _ask(bench, where, prober, "native", PROBE)
+            )
+        else:
+            await _ask(bench, where, prober, "prober", PROBE)
+        await _command(bench, module if module.container else prober, command, stack)
+        status = await bench.client.pod_sandbox_status(where.id, verbose=True)
+        pause = _process_id(status)
+        seen = await asyncio.to_thread(tasks.scan)
+        mine = tasks.of_sandbox(seen, where.config.linux.cgroup_parent)
+        looked = await asyncio.to_thread(_look_at, mine, bench.digests)
+        for tried in (prober, command, module):
+            tried.found = _find(seen, mine, tried.word, bench.kernel)
+        alive = await _alive(bench, module if target.wasm_only else prober)
+    read = tuple(each for each in looked if each is not None)
+    report = _report(prober)
+    return Facts(
+        named=target.named,
+        wasm_only=target.wasm_only,
+        whole_node=tasks.sees_whole_node(),
+        challenge=prober.challenge,
+        command=command.challenge,
+        module=module.challenge if target.wasm_only else None,
+        still_there=alive,
+        tasks=read,
+        unread=len(looked) - len(read),
+        pause=pause,
+        node=bench.kernel,
+        report=report,
+        program=program,
+        prober=bench.prober.digest,
+        prober_found=_lies_there(bench, seen, pause, prober.container),
+        own_wasm=bench.digests.of(tools.native().folder / "wasm"),
+        control=bench.control,
+    )
+
+
+async def _ask(bench: Bench, where: Sandbox, tried: _Tried, name: str, program: str) -> None:
+    """Start a container with a challenge, and wait for its answer."""
+    try:
+        tried.container = await sandbox.run(bench.client, where, name, bench.prober.image, (program, tried.word))
+        line = await sandbox.first_line(bench.client, where.log(name), tried.container)
+        if tried.word.encode() not in line:
+            tried.refused = "what answered did not say the word"
+            return
+        tried.said, tried.refused = line, ""
+    except CasemateError as error:
+        tried.refused = error.what
+
+
+async def _command(bench: Bench, beside: _Tried, tried: _Tried, stack: AsyncExitStack) -> None:
+    """Run a challenge inside by CRI; it lives until the stack is closed."""
+    if not beside.container:
+        return
+    arguments = (PROBE, "challenge", tried.word)
+    try:
+        line = await stack.enter_async_context(sandbox.command(bench.client, beside.container, arguments))
+        tried.refused = "" if tried.word.encode() in line else "what answered did not say the word"
+    except (CasemateError, TimeoutError) as error:
+        tried.refused = str(error) or "it said nothing in time"
+
+
+async def _alive(bench: Bench, tried: _Tried) -> bool:
+    if not tried.container:
+        return False
+    status = await bench.client.container_status(tried.container)
+    return bool(status.state == pb.CONTAINER_RUNNING)
+
+
+def _find(seen: Sequence[Seen], mine: Sequence[Seen], word: str, kernel: NodeKernel) -> tuple[Found, ...]:
+    own = {each.pid for each in mine}
+    return tuple(Found(each.pid, each.pid in own and _apart(each.pid, kernel)) for each in seen if each.carries(word))
+
+
+def _apart(pid: int, kernel: NodeKernel) -> bool:
+    """Whether a process lives in a pid namespace that is not the node's."""
+    try:
+        return tasks.namespaces(pid)["pid"] != kernel.namespaces["pid"]
+    except OSError:
+        return False
+
+
+def _look_at(seen: Sequence[Seen], digests: Digests) -> list[tasks.Task | None]:
+    return [tasks.look(each.pid, digests) for each in seen]
+
+
+def _report(prober: _Tried) -> inside.Report | None:
+    return inside.decode(prober.said) if prober.said else None
+
+
+def _lies_there(bench: Bench, seen: Sequence[Seen], pause: int, container: str) -> str:
+    """The digest of the prober in the container's root, as the shim has it mounted."""
+    shim = next((each.parent for each in seen if each.pid == pause), 0)
+    if not shim or not container:
+        return ""
+    for line in Path(f"/proc/{shim}/mountinfo").read_text(encoding="utf-8").splitlines():
+        place = line.split()[4]
+        if container in place and place.endswith("/rootfs"):
+            return bench.digests.of(Path(f"/proc/{shim}/root{place}{PROBE}"))
+    return ""
+
+
+class _Record(msgspec.Struct):
+    pid: int = 0
+
+
+def _process_id(status: pb.PodSandboxStatusResponse) -> int:
+    try:
+        return msgspec.convert(json.loads(status.info.get("info", "{}")), _Record).pid
+    except (ValueError, msgspec.ValidationError):
+        return 0
+
+
+async def _control(bench: Bench, targets: Sequence[Target]) -> Control:
+    """A runc container's challenge, which must be found (rule 1)."""
+    names = [each.handler for each in targets]
+    chosen = [name for name in _CONTROLS if name in names or not names]
+    for handler in chosen or _CONTROLS[:1]:
+        target = Target("control", handler, Boundary.SHARED)
+        try:
+            async with asyncio.timeout(LIMIT), _observed(bench, target, None) as facts:
+                found = facts.challenge.found
+                if facts.challenge.answered and found and all(each.inside for each in found):
+                    return Control(True, f"a container under {handler}: process {found[0].pid} of the node")
+        except (CasemateError, TimeoutError):
+            continue
+    return Control(False, "the challenge of a runc container was not found on the node")

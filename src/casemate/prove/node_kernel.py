@@ -1,0 +1,22 @@
+"""The node's own kernel: what a sandbox's is compared with."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+from casemate.engine import node
+from casemate.prove.facts import NodeKernel
+from casemate.prove.tasks import namespaces
+
+_CONFINING = ("apparmor", "selinux")
+
+
+def look() -> NodeKernel:
+    """The kernel that this process runs on, which must be the node's."""
+    return NodeKernel(
+        boot_id=Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip(),
+        release=platform.release(),
+        namespaces=namespaces("self"),
+        modules=tuple(each for each in node.gather().lsms if each in _CONFINING),
+    )

@@ -1,0 +1,184 @@
+"""What the facts of a sandbox mean: one observation each, with the strongest boundary that it leaves possible.
+
+1. The node's view decides. What is said inside is said by the guest: it may lower a boundary, and never raises it.
+2. A boundary is as strong as the weakest observation. What could not be observed is evidence of nothing: then nothing
+   is shown, unless something else already shows the boundary to be weaker.
+3. A fresh random word (a challenge) is given to the prober that the container starts with, and to another that CRI runs
+   inside. On a shared kernel both are processes of the node, with the word among their arguments; behind a kernel of
+   one's own they are not. They live on while the whole node is searched, and are asked again afterwards whether they
+   do: that nothing was found means something only then.
+4. The same is done with a runc container, which must be found: a search that finds nothing anywhere is worth nothing. A
+   search from a process-id namespace that is not the node's first is worth nothing either.
+5. That no challenge was found is not enough for a sandbox. All processes that the node runs for it must be those of the
+   boundary (kinds.py), started from the very file that the handler's configuration names: a program of another name,
+   digest or inode is the workload's own.
+6. That program must be what it says (programs.py).
+7. gVisor's kernel must be confined by the node itself: seccomp filters, no new privileges, few capabilities, namespaces
+   of its own; and its options must pass nothing of the host through (gvisor.py).
+8. A Wasm runtime must refuse a native program, started and by exec, and confine its engine with a filter of its own
+   above the Pod's.
+9. A virtual machine's kernel must tell another boot than the node's; its monitor must come from a package or a known
+   build.
+10. A container on the node's kernel is `shared` when what every Pod gets there is enforced: the seccomp filter that was
+    asked for, namespaces of its own, and none of the primitives with which escapes begin. One that enforces less is
+    weaker than anything that has a name.
+11. `confidential` is never shown here: a node cannot speak for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from casemate.model.boundary import Boundary
+from casemate.model.proof import Observation, Result, Side
+from casemate.prove.confinement import confinement
+from casemate.prove.facts import Challenge, Facts
+from casemate.prove.guest import from_inside
+from casemate.prove.kinds import Kind, belongs, is_monitor, recognise
+from casemate.prove.observed import listed, on_node, programs, short
+from casemate.prove.tasks import Task
+
+
+def observe(facts: Facts) -> tuple[Observation, ...]:
+    """Every observation that the facts give, in the order of the rules."""
+    kind = recognise(facts.tasks, facts.pause)
+    return (
+        *_challenges(facts, kind),
+        *_processes(facts, kind),
+        *confinement(facts, kind),
+        *from_inside(facts, kind),
+    )
+
+
+def conclude(named: Boundary, observations: Sequence[Observation]) -> tuple[Boundary, Result]:
+    """The boundary that is shown, and how it stands to the one that is named (rule 2)."""
+    seen = [each.supports for each in observations if each.supports is not None]
+    weakest = min(seen, default=Boundary.UNKNOWN)
+    if named is not Boundary.UNKNOWN and seen and weakest < named:
+        return weakest, Result.WEAKER
+    if len(seen) < len(observations) or named is Boundary.UNKNOWN or not seen:
+        return Boundary.UNKNOWN, Result.UNPROVABLE
+    return weakest, Result.PROVEN
+
+
+# ------------------------------------------------------------------------------------------ challenges (rules 3 and 4)
+
+
+def _challenges(facts: Facts, kind: Kind) -> Iterator[Observation]:
+    seen = kind.boundary if facts.whole_node else None
+    yield on_node(
+        "whole-node", seen, f"{'all' if facts.whole_node else 'not all'} processes of the node are seen from here"
+    )
+    control = kind.boundary if facts.control.seen else None
+    yield Observation(id="control", side=Side.CONTROL, value=facts.control.value, supports=control)
+    if kind is Kind.WASM or facts.wasm_only:
+        yield _module(facts, kind)
+        yield from _refusals(facts, kind)
+        return
+    for name, challenge in (("challenge", facts.challenge), ("challenge-exec", facts.command)):
+        yield _challenge(name, challenge, kind)
+    if not facts.still_there:
+        yield on_node("prober-alive", None, "the prober had ended before the search did")
+
+
+def _challenge(name: str, challenge: Challenge, kind: Kind) -> Observation:
+    if not challenge.answered:
+        return on_node(name, None, f"no prober answered: {challenge.refused}")
+    if not challenge.found:
+        shared = kind is Kind.CONTAINER
+        return on_node(
+            name,
+            None if shared else kind.boundary,
+            "answered inside, and is no process of the node",
+        )
+    pids = ", ".join(str(each.pid) for each in challenge.found)
+    if not all(each.inside for each in challenge.found):
+        return on_node(name, Boundary.UNKNOWN, f"process {pids} of the node, outside of the sandbox")
+    return on_node(name, min(kind.boundary, Boundary.SHARED), f"process {pids} of the node")
+
+
+def _module(facts: Facts, kind: Kind) -> Observation:
+    challenge = facts.module or Challenge("none was started")
+    if challenge.found:
+        return _challenge("challenge-module", challenge, kind)
+    if not challenge.answered:
+        return on_node("challenge-module", None, f"no module answered: {challenge.refused}")
+    return on_node("challenge-module", kind.boundary, "a module answered, and is no process of the node")
+
+
+def _refusals(facts: Facts, kind: Kind) -> Iterator[Observation]:
+    for name, what, challenge in (
+        ("native-refused", "a native program", facts.challenge),
+        ("exec-refused", "exec", facts.command),
+    ):
+        if challenge.answered or challenge.found:
+            yield on_node(name, Boundary.SHARED, f"{what} ran on the node's kernel")
+        else:
+            yield on_node(name, kind.boundary if facts.module and facts.module.answered else None, challenge.refused)
+
+
+# ------------------------------------------------------------------------------------------- processes (rules 5 and 6)
+
+
+def _processes(facts: Facts, kind: Kind) -> Iterator[Observation]:
+    if not facts.tasks or facts.unread:
+        what = "processes of the sandbox could not be read" if facts.tasks else "the node runs no process for it"
+        yield on_node("processes", None, what)
+        return
+    if kind is Kind.CONTAINER:
+        yield on_node("processes", kind.boundary, f"{programs(facts.tasks)}: programs of the container")
+        yield _prober(facts)
+        yield from _said_truly(facts, kind)
+        return
+    foreign = [each for each in facts.tasks if not belongs(each, kind, facts.pause)]
+    if foreign:
+        yield on_node("processes", Boundary.SHARED, f"beside those of {kind}: {programs(foreign)}")
+    else:
+        yield on_node("processes", kind.boundary, f"{len(facts.tasks)}, all of {kind}: {programs(facts.tasks)}")
+    yield _very_file(facts, kind)
+    yield from _said_truly(facts, kind)
+    if kind is Kind.GVISOR:
+        yield _prober(facts)
+
+
+def _prober(facts: Facts) -> Observation:
+    if not facts.prober_found:
+        return on_node("prober", None, "its file cannot be read on the node")
+    same = facts.prober_found == facts.prober
+    told = "as sent" if same else "not the one that was sent"
+    return on_node("prober", Boundary.VM if same else None, f"{short(facts.prober_found)}, {told}")
+
+
+def _very_file(facts: Facts, kind: Kind) -> Observation:
+    core = [each for each in facts.tasks if _draws(each, kind)]
+    program = facts.program
+    if kind is Kind.WASM:
+        digests = {each.digest for each in core}
+        same = digests == {facts.own_wasm}
+        value = f"the engine is {short(facts.own_wasm)}" if same else f"not casemate's engine: {listed(digests)}"
+        return on_node("program", kind.boundary if same else Boundary.SHARED, value)
+    if program is None or not core:
+        return on_node("program", None, "the engine does not tell which program its handler starts")
+    others = {each.program for each in core if (each.file, each.digest) != (program.file, program.digest)}
+    if others:
+        return on_node("program", Boundary.SHARED, f"{listed(others)}, and not the handler's {program.path}")
+    if not program.origin:
+        return on_node("program", None, f"{program.path} {short(program.digest)}: nobody knows where it comes from")
+    return on_node("program", kind.boundary, f"{program.path} {short(program.digest)}, {program.origin}")
+
+
+def _draws(task: Task, kind: Kind) -> bool:
+    """Whether it is one of the processes that draw the boundary, and no helper."""
+    if kind is Kind.MACHINE:
+        return is_monitor(task)
+    return belongs(task, kind, 0)
+
+
+def _said_truly(facts: Facts, kind: Kind) -> Iterator[Observation]:
+    program = facts.program
+    if program is None:
+        return
+    if program.lie:
+        yield on_node("version", Boundary.UNKNOWN, program.lie)
+    else:
+        yield on_node("version", kind.boundary, f"{program.version or 'untold'}, as it was built or packaged")

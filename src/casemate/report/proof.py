@@ -1,0 +1,94 @@
+"""Proofs as a table and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from casemate.model.boundary import Boundary
+from casemate.model.proof import Observation, Proof, Result, Side
+
+API_VERSION = "casemate.dev/v1alpha1"
+
+_SHAPES = {Result.PROVEN: "✓", Result.WEAKER: "✗", Result.UNPROVABLE: "?"}
+_MOST_WORDS = 100
+
+
+def proofs_json(proofs: Sequence[Proof]) -> str:
+    """`kind: ProofList` with one item per subject (DESIGN.md section 4)."""
+    document = {"apiVersion": API_VERSION, "kind": "ProofList", "items": [proof_item(each) for each in proofs]}
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+
+
+def proof_item(proof: Proof) -> dict[str, object]:
+    """One proof as it stands in the list, and in a signed statement."""
+    return {
+        "subject": proof.subject,
+        "node": proof.node,
+        "handler": proof.handler,
+        "named": str(proof.named),
+        "shown": str(proof.shown),
+        "result": str(proof.result),
+        "observations": [_observation(each) for each in proof.observations],
+        "seconds": proof.seconds,
+        "time": proof.time,
+        "programs": [msgspec.to_builtins(each) for each in proof.programs],
+        "configuration": proof.configuration,
+    }
+
+
+def print_proofs(proofs: Sequence[Proof], *, explain: bool = False, console: Console | None = None) -> None:
+    """Print a row for each proof, what keeps one from being proven, and with `explain` every observation."""
+    console = console or Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = 240
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("SUBJECT", "HANDLER", "NAMED", "SHOWN", "RESULT", "TIME", "PROGRAM"):
+        table.add_column(column, no_wrap=column != "PROGRAM", justify="right" if column == "TIME" else "left")
+    for proof in proofs:
+        table.add_row(*_row(proof))
+    console.print(table)
+    for proof in proofs:
+        for each in proof.observations if explain else proof.reasons:
+            console.print(f"{proof.subject}: {_line(each)}", soft_wrap=True)
+
+
+def summary(proofs: Sequence[Proof]) -> str:
+    """One sentence on all of them."""
+    proven = sum(each.result is Result.PROVEN for each in proofs)
+    others = [each.subject for each in proofs if each.result is not Result.PROVEN]
+    return f"{proven} of {len(proofs)} proven" + (f"; not: {', '.join(others)}" if others else "")
+
+
+def _row(proof: Proof) -> tuple[str, ...]:
+    program = proof.programs[0] if proof.programs else None
+    told = f"{program.version or program.path} {program.digest[:19]}" if program else ""
+    return (
+        proof.subject,
+        proof.handler,
+        str(proof.named),
+        str(proof.shown),
+        f"{_SHAPES[proof.result]} {proof.result}",
+        f"{proof.seconds:.2f} s",
+        told,
+    )
+
+
+def _observation(seen: Observation) -> dict[str, object]:
+    supports = None if seen.supports is None else str(seen.supports)
+    return {"id": seen.id, "side": str(seen.side), "value": seen.value, "supports": supports}
+
+
+def _line(seen: Observation) -> str:
+    side = {Side.NODE: "the node", Side.INSIDE: "inside", Side.CONTROL: "control"}[seen.side]
+    value = seen.value if len(seen.value) <= _MOST_WORDS * 3 else f"{seen.value[: _MOST_WORDS * 3]}…"
+    return f"{seen.id} ({side}): {value} → {_meaning(seen.supports)}"
+
+
+def _meaning(supports: Boundary | None) -> str:
+    if supports is None:
+        return "shows nothing"
+    return "no boundary" if supports is Boundary.UNKNOWN else f"up to {supports}"
