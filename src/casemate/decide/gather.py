@@ -85,6 +85,8 @@ def _around(facts: Facts, workload: Workload, surroundings: Surroundings) -> Non
         facts.mark("internet")
     if exposure and (exposure.internet or exposure.via):
         facts.mark("exposed")
+    if _gets_token(spec, f"{workload.namespace}/{account}", surroundings):
+        facts.mark("service-account-token", "automountServiceAccountToken")
     if surroundings.complete and not (exposure and exposure.network_policy):
         facts.mark("network-policy-missing")
     rights = surroundings.rights.get(f"{workload.namespace}/{account}") if surroundings.rights else None
@@ -92,6 +94,12 @@ def _around(facts: Facts, workload: Workload, surroundings: Surroundings) -> Non
         facts.mark("cluster-admin", "serviceAccountName")
     for grant in rights.broad if rights else ():
         facts.value("broad-rights", grant, "serviceAccountName")
+
+
+def _gets_token(spec: PodSpec, account: str, surroundings: Surroundings) -> bool:
+    """The Pod's word outranks its service account's; where both are silent, there is one (ServiceAccount admission)."""
+    said = spec.automountServiceAccountToken
+    return account not in surroundings.tokenless if said is None else said
 
 
 def _wasm(facts: Facts, workload: Workload) -> None:
@@ -122,8 +130,6 @@ def _pod(facts: Facts, spec: PodSpec) -> None:
         mark("host-ipc", "hostIPC")
     if spec.hostUsers is False:
         mark("user-namespace", "hostUsers")
-    if spec.automountServiceAccountToken is not False:
-        mark("service-account-token", "automountServiceAccountToken")
     if spec.shareProcessNamespace:
         mark("shared-processes", "shareProcessNamespace")
     if spec.resourceClaims:

@@ -38,6 +38,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """Everything known besides the workloads. `complete` is false for files: what is absent there may still exist.
 
     `exposure` is by `Workload.title`, `rights` by `namespace/serviceAccount`, `namespaces` gives labels by name.
+    `tokenless` are service accounts, as `namespace/name`, whose Pods get no token unless they ask for one.
     """
 
     complete: bool = False
@@ -46,6 +47,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     namespaces: dict[str, dict[str, str]] = {}
     exposure: dict[str, Exposure] = {}
     rights: dict[str, Rights] = {}
+    tokenless: frozenset[str] = frozenset()
 
     def runtime_class(self, name: str) -> RuntimeClass | None:
         """The RuntimeClass of that name, or None."""

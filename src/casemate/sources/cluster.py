@@ -61,6 +61,7 @@ _AROUND: Final = (
     _List("v1", "Node", "nodes", namespaced=False),
     _List("v1", "Namespace", "namespaces", namespaced=False),
     _List("v1", "Service", "services"),
+    _List("v1", "ServiceAccount", "serviceaccounts"),
     _List("networking.k8s.io/v1", "Ingress", "ingresses"),
     _List("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
     _List("route.openshift.io/v1", "Route", "routes"),

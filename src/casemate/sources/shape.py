@@ -5,6 +5,9 @@
    beside a key `spec` that holds it is its template's. `status` and the object's own metadata are not searched.
 3. Objects that hold patterns of Pods rather than Pods are left out: policies, and definitions of resources.
 4. A definition of a resource tells in its schema whether its objects can hold Pod specifications.
+5. Steps and scripts of workflows, and the image of an operator's object, are containers without a Pod around them: a
+   controller makes it, with its own class, account and volumes. They are told apart by an `image` beside what only a
+   container has. What they will have cannot be said here.
 """
 
 from __future__ import annotations
@@ -41,6 +44,12 @@ class Template(msgspec.Struct, frozen=True):
     metadata: object
     path: Path
     built_in: bool
+
+
+_OF_CONTAINERS: Final = frozenset(
+    ("command", "args", "script", "source", "env", "envFrom", "imagePullPolicy", "resources", "securityContext",
+     "volumeMounts", "workingDir")
+)  # fmt: skip
 
 
 def group_of(api_version: object) -> str:
@@ -85,6 +94,24 @@ def _searched(value: dict[str, object]) -> Iterator[Template]:
             yield Template(here, metadata, path, built_in=False)
         elif len(path) < MAX_DEPTH:
             pending.extend(reversed(list(_below(here, path))))
+
+
+def bare_containers(value: dict[str, object]) -> Iterator[Path]:
+    """Where an object of another group has containers outside of Pod specifications (rule 5)."""
+    group = group_of(value.get("apiVersion"))
+    if group in _GROUPS or group.endswith(_PATTERNS):
+        return
+    pending: list[tuple[object, Path]] = [
+        (each, (key,)) for key, each in reversed(value.items()) if key not in _NOT_SEARCHED
+    ]
+    while pending:
+        here, path = pending.pop()
+        if isinstance(here, dict) and is_pod_spec(here):
+            continue
+        if isinstance(here, dict) and isinstance(here.get("image"), str) and _OF_CONTAINERS & here.keys():
+            yield path
+        elif len(path) < MAX_DEPTH:
+            pending.extend(reversed([(each, place) for each, place, _ in _below(here, path)]))
 
 
 def _below(here: object, path: Path) -> Iterator[tuple[object, Path, object]]:

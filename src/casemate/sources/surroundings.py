@@ -59,6 +59,7 @@ class Neighbours:
             namespaces=self._namespaces,
             exposure=self._paths.exposure(workloads),
             rights=self._grants.rights(workloads),
+            tokenless=self._grants.tokenless(),
         )
 
     def _runtime_class(self, value: dict[str, object]) -> None:

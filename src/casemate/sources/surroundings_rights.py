@@ -8,6 +8,7 @@
    (`resourceNames`) do not count, but for verbs that give rights.
 4. Everything on everything, everywhere, is cluster-admin.
 5. A role that is not in the input has the rules of the role that every cluster has under its name, or none.
+6. A service account may say that Pods get no token of it (`automountServiceAccountToken: false`).
 """
 
 from __future__ import annotations
@@ -114,16 +115,17 @@ class Grants:
     def __init__(self) -> None:
         self._roles: dict[tuple[str, str], _Role] = {}
         self._bindings: dict[str, list[_Binding]] = defaultdict(list)
+        self._tokenless: dict[str, None] = {}
 
     def take(self, group: str, kind: str, value: dict[str, object]) -> bool:
         """Take an object in, or say that it is nothing of the kind."""
-        if (group, kind) == ("", "ServiceAccount"):
-            return True
-        if group != _GROUP:
+        if group != _GROUP and (group, kind) != ("", "ServiceAccount"):
             return False
         meta = value.get("metadata")
         meta = meta if isinstance(meta, dict) else {}
         namespace = _text(meta.get("namespace"))
+        if kind == "ServiceAccount" and value.get("automountServiceAccountToken") is False:
+            self._tokenless[f"{namespace}/{_text(meta.get('name'))}"] = None
         if kind in ("Role", "ClusterRole"):
             name, labels = _text(meta.get("name")), meta.get("labels")
             scope = namespace if kind == "Role" else _CLUSTER
@@ -131,6 +133,10 @@ class Grants:
         elif kind in ("RoleBinding", "ClusterRoleBinding"):
             self._bind(namespace, value, everywhere=kind == "ClusterRoleBinding")
         return True
+
+    def tokenless(self) -> frozenset[str]:
+        """The service accounts that give Pods no token, as `namespace/name`."""
+        return frozenset(self._tokenless)
 
     def rights(self, workloads: Iterable[Workload]) -> dict[str, Rights]:
         """The rights of these workloads' service accounts, by `namespace/name`, as far as there are dangerous ones."""

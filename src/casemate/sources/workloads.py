@@ -7,6 +7,8 @@
    on a namespace that nobody chose would be artefacts. Hooks and tests of Helm keep their annotations.
 4. A Pod template in which no container has an image is a patch for another one. It is reported, not assessed.
 5. In folders, files that are no manifests are passed over. Charts that are not rendered are reported once each.
+6. Containers outside of Pod templates, such as steps of workflows, are reported: the Pods that a controller makes of
+   them are what has a boundary.
 """
 
 from __future__ import annotations
@@ -26,9 +28,9 @@ from casemate.sources.fast import Written, exactly, read
 from casemate.sources.fast_decode import decode
 from casemate.sources.fast_files import Content, Unreached, contents
 from casemate.sources.marks import shown
-from casemate.sources.position import locate
+from casemate.sources.position import Place, locate
 from casemate.sources.problems import LISTED, Problem, raise_for
-from casemate.sources.shape import Template, is_built_in, templates
+from casemate.sources.shape import Template, bare_containers, is_built_in, templates
 from casemate.sources.surroundings import Neighbours
 
 
@@ -47,7 +49,12 @@ class Collected:
 
     def locate(self, source: Source, path: str) -> Source:
         """Where a field such as `spec.template.spec.hostNetwork` stands, or the nearest one around it."""
-        return locate(source, path, self.texts)
+        ((line, column),) = self.places(source, (path,))
+        return Source(file=source.file, line=line, column=column, uid=source.uid)
+
+    def places(self, source: Source, paths: Sequence[str]) -> list[Place]:
+        """Line and column of each of several fields of one object."""
+        return locate(source, paths, self.texts)
 
     def shortfall(self) -> IncompleteError | None:
         """What was not looked at, as an error to end with (exit code 4), or None when all was."""
@@ -143,6 +150,7 @@ def _chart_of(content: Content) -> str:
     return next((str(each) for each in folders if (each / "Chart.yaml").is_file()), "")
 
 
+_MADE = "its controller makes the Pods: assess those, where they run (casemate assess --cluster)"
 _RENDER = "render it first: kustomize build … | casemate assess -"
 
 
@@ -169,6 +177,16 @@ def workloads(written: Written) -> Iterator[Workload | Problem]:
         else:
             what = f"{value.get('kind')}: no container has an image, as in a patch for another object"
             yield Problem(_where(written, value, ()), what, _RENDER)
+    yield from _bare(written, value)
+
+
+def _bare(written: Written, value: dict[str, object]) -> Iterator[Problem]:
+    places = list(bare_containers(value))
+    if places:
+        own, more = metadata(value.get("metadata")), f" and {len(places) - 1} more" if len(places) > 1 else ""
+        name = "/".join(part for part in (own.namespace, own.name or own.generateName) if part)
+        what = f"{value.get('kind')} {name}: a container without a Pod around it, {shown(places[0])}{more}"
+        yield Problem(_where(written, value, places[0]), what, _MADE)
 
 
 def _reread(written: Written) -> Iterator[Workload | Problem]:

@@ -412,3 +412,19 @@ def test_all_holds_at_its_first_part_any_at_each_and_not_nowhere_in_particular()
     assert holds({"any": ["host-ipc", "host-pid", "host-network"]}, text) == ("hostPID", "hostNetwork")
     assert holds({"not": "host-ipc"}, text) == POD
     assert holds({"all": ["host-pid", "host-ipc"]}, text) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "tokenless", "mounted"),
+    [
+        (PLAIN, "shop/default", False),
+        (PLAIN, "other/default", True),
+        (pod("serviceAccountName: robot"), "shop/robot", False),
+        (pod("serviceAccountName: robot"), "shop/default", True),
+        (pod("automountServiceAccountToken: true"), "shop/default", True),
+        (pod("automountServiceAccountToken: false"), "other/default", False),
+    ],
+)
+def test_a_pods_word_about_its_token_outranks_its_service_accounts(text, tokenless, mounted):
+    around = Surroundings(tokenless=frozenset({tokenless}))
+    assert bool(holds("service-account-token", text, around)) is mounted

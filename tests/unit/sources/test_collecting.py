@@ -257,6 +257,39 @@ def test_a_patch_is_not_assessed() -> None:
     assert "patch" in found.skipped[0].what
 
 
+_ARGO, _TEKTON = "argoproj.io/v1alpha1", "tekton.dev/v1"
+_STEPS = "steps: [{image: a, script: b}, {image: c, args: [d]}]"
+_BARE = [
+    (_ARGO, "Workflow", "templates: [{container: {image: a, command: [b]}}]", "templates[0].container"),
+    (
+        _ARGO,
+        "CronWorkflow",
+        "workflowSpec: {templates: [{script: {image: a, source: b}}]}",
+        "workflowSpec.templates[0]",
+    ),
+    (_TEKTON, "Task", _STEPS, "steps[0] and 1 more"),
+    (_TEKTON, "Pipeline", f"tasks: [{{taskSpec: {{{_STEPS}}}}}]", "tasks[0].taskSpec.steps[0] and 1 more"),
+    ("monitoring.coreos.com/v1", "Prometheus", "image: a, resources: {}", ""),
+]
+
+
+@pytest.mark.parametrize(("version", "kind", "spec", "place"), _BARE)
+def test_a_container_without_a_pod_around_it_is_reported(version: str, kind: str, spec: str, place: str) -> None:
+    found = read(f"{pod()}---\n{{apiVersion: {version}, kind: {kind}, metadata: {{name: it}}, spec: {{{spec}}}}}\n")
+    assert titles(found) == ["Pod shop/web"]
+    (said,) = found.skipped
+    assert said.what.startswith(f"{kind} it: a container without a Pod around it, spec{place and '.'}{place}")
+
+
+@pytest.mark.parametrize(
+    "spec", ["template: {spec: {containers: [{image: a, args: [b]}]}}", "image: a", "images: [{name: a}]"]
+)
+def test_what_holds_pods_or_only_names_an_image_is_no_bare_container(spec: str) -> None:
+    assert not read(
+        f"{pod()}---\n{{apiVersion: example.com/v1, kind: Some, metadata: {{name: it}}, spec: {{{spec}}}}}\n"
+    ).skipped
+
+
 def test_a_tag_hides_nothing() -> None:
     for tagged in (pod().replace("spec:", "spec: !x"), pod().replace("Pod", "!!str Pod"), f"!x\n{pod()}"):
         assert titles(read(tagged)) == ["Pod shop/web"]

@@ -240,3 +240,10 @@ def test_broken_surroundings_are_no_evidence(kind: str, broken: str) -> None:
     assert not around(
         f"{{apiVersion: {kind}, metadata: {{name: a, labels: 7}}, spec: {broken}, status: {broken}}}"
     ).exposure
+
+
+@pytest.mark.parametrize(("said", "tokenless"), [("false", {"shop/web"}), ("true", set()), ("null", set())])
+def test_an_account_may_give_its_pods_no_token(said: str, tokenless: set[str]) -> None:
+    meta = "metadata: {name: web, namespace: shop}"
+    found = around(f"{{apiVersion: v1, kind: ServiceAccount, {meta}, automountServiceAccountToken: {said}}}")
+    assert found.tokenless == tokenless
