@@ -20,8 +20,9 @@ from casemate.model.acceptance import AuditedException, ExceptionStatus
 from casemate.model.assessment import Assessed, Finding
 from casemate.model.kube.container import Container
 from casemate.model.kube.pod import PodSpec
-from casemate.model.workload import Source, Workload
+from casemate.model.workload import Workload
 from casemate.sources import static, workloads
+from casemate.sources.position import Place
 from casemate.sources.workloads import Collected
 
 _HERE = "."
@@ -98,18 +99,19 @@ class Found:
 
     def located(self, items: Iterable[Assessed]) -> tuple[Assessed, ...]:
         """The same with the line and column of each finding's field."""
-        return tuple(replace(item, findings=tuple(self._at(item, each) for each in item.findings)) for item in items)
+        return tuple(self._located(item) for item in items)
 
-    def _at(self, item: Assessed, finding: Finding) -> Finding:
+    def _located(self, item: Assessed) -> Assessed:
         source = item.workload.source
-        if not finding.path or not source.file:
-            return finding
-        place = self._place(source, finding.path)
-        return replace(finding, line=place.line, column=place.column)
-
-    def _place(self, source: Source, path: str) -> Source:
+        if not source.file:
+            return item
         holder = next((each for each in self.files if source.file in each.texts), self.files[-1])
-        return holder.locate(source, path)
+        places = holder.places(source, [each.path for each in item.findings])
+        return replace(item, findings=tuple(map(_at, item.findings, places)))
+
+
+def _at(finding: Finding, place: Place) -> Finding:
+    return replace(finding, line=place[0], column=place[1]) if finding.path else finding
 
 
 def assess(paths: Sequence[str], basis: Basis, known: Catalogue, stdin: BinaryIO | None = None) -> Found:

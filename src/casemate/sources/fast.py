@@ -1,12 +1,13 @@
 """Read text into plain values fast, for assessment: exact where it matters, positions only when somebody asks.
 
 1. A line `---` parts documents, wherever it stands: no scalar may hold it. JSON is one document.
-2. A fast YAML 1.2 parser reads what means the same to kubectl, which reads YAML 1.1. All else goes to the exact parser
-   (`casemate.sources.parse`): octal numbers, merge keys, aliases, tags, infinities, directives, foreign line breaks.
-   So do the words that YAML 1.1 takes for booleans, `yes` and `on` among them. One that is overlooked stays text, and
-   where the field is a boolean the decoder asks for the exact value.
-3. Neither aliases nor depth cost more than they do in the exact parser: text that may hold either goes there.
-4. What the fast parser refuses is read exactly too: its problems have positions and advice.
+2. Documents of plain lines, as programs write them, are folded line by line (`casemate.sources.fast_fold`): exactly.
+3. Of the others, a fast YAML 1.2 parser reads what means the same to kubectl, which reads YAML 1.1. All else goes to
+   the exact parser (`casemate.sources.parse`): octal numbers, merge keys, aliases, tags, infinities, directives,
+   foreign line breaks. So do the words that YAML 1.1 takes for booleans, `yes` and `on` among them. One that is
+   overlooked stays text, and where the field is a boolean the decoder asks for the exact value.
+4. Neither aliases nor depth cost more than they do in the exact parser: text that may hold either goes there.
+5. What the fast parser refuses is read exactly too: its problems have positions and advice.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from typing import AnyStr, TypeAlias
 import msgspec
 import yaml12
 
+from casemate.sources.fast_fold import folded
+from casemate.sources.fast_lines import NotPlainError
 from casemate.sources.marks import Marks, Path
 from casemate.sources.parse import MAX_BYTES, parse
 from casemate.sources.problems import Problem
@@ -182,14 +185,23 @@ def _document(text: str, file: str, line: int) -> Iterator[Written | Problem]:
     if "kind" not in text and "\\" not in text:
         yield Written(None, file, line)
         return
-    try:
-        value = None if _is_trap(text) else yaml12.parse_yaml(text)
-    except (ValueError, RecursionError):
-        value = None
+    value = _value(text)
     if value is None:
         yield from _exact(text.encode(), file, line)
     else:
         yield from _opened(Written(value, file, line, text, line))
+
+
+def _value(text: str) -> Plain | None:
+    """What a document says; None where only the exact parser can tell."""
+    try:
+        return folded(text)
+    except NotPlainError:
+        pass
+    try:
+        return None if _is_trap(text) else yaml12.parse_yaml(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _is_trap(text: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TypeAlias
 
 import msgspec
@@ -55,6 +56,7 @@ def shown(path: Iterable[Step]) -> str:
     return text
 
 
+@lru_cache(maxsize=4096)
 def steps(path: str) -> Path:
     """The steps of a path that `shown` printed. Numbers in brackets stay text: `Marks.at` takes both."""
     return tuple(match[1] or match[2] for match in _STEP.finditer(path))

@@ -1,0 +1,156 @@
+"""What one line of YAML says, for lines of which each says all that it has to say.
+
+1. Such a line is blank, a comment, or dashes, a key and a value, in printable ASCII without tabs; dashes and key may be
+   left out. What it says depends on no other line but for its place, so that a line is taken apart once, however many
+   documents have it. In manifests that programs write nearly all lines are such.
+2. Keys are words that YAML reads as text, or such words in double quotes.
+3. Values are plain words (`casemate.sources.scalars`), quoted ones without escapes, flat lists of either, empty
+   collections, and aliases; or nothing, where the lines below may hold the value. An anchor may stand before them.
+4. All other lines are no plain lines: those with tags, escapes, block scalars, merge keys, values that begin with an
+   indicator, and lines without dashes or key, which would continue the one above.
+
+A place is a level: twice the column of a key, and one more for a dash. A list may stand below its key in the same
+column and is deeper all the same.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final, NamedTuple, TypeAlias
+
+from casemate.sources import scalars
+from casemate.sources.scalars import Scalar
+
+_KEPT: Final = 50_000
+_LONGEST: Final = 200
+
+_PLAIN: Final = r"(?![,\[\]{}#&*!|>'\"%@`?:<]|-(?: |\Z))(?:[!-~]*[!-9;-~])(?: +(?!#)[!-~]*[!-9;-~])*"
+_FLAT: Final = r"\"[ !#-\[\]-~]*\"|'[ -&(-~]*'|-{0,2}[a-zA-Z0-9_./][\w./=-]*"
+_KEY: Final = re.compile(r"( *(?:- +)*)(\"?)([a-zA-Z_./][\w./-]*)\2:", re.ASCII)
+_DASHES: Final = re.compile(r" *((?:-(?: +|\Z))*)")
+_VALUE: Final = re.compile(
+    rf"(?:({_PLAIN})|\"([ !#-\[\]-~]*)\"|'([ -&(-~]*)'|\*([\w-]+)|(\{{ *\}})"
+    rf"|\[ *((?:{_FLAT})?(?: *, *(?:{_FLAT}))*) *\]|&([\w-]+)(?: +({_PLAIN}))?)?(?:(?:\A| +)#[ -~]*)? *",
+    re.ASCII,
+)
+_ITEM: Final = re.compile(_FLAT, re.ASCII)
+_COMMENT: Final = re.compile("(?:#[ -~]*)?")
+
+
+class NotPlainError(Exception):
+    """A line, or its place among the others, that takes a whole parser."""
+
+
+class Alias(NamedTuple):
+    """A value that stands elsewhere."""
+
+    name: str
+
+
+class Anchored(NamedTuple):
+    """A value with a name for aliases. It may be `BELOW`."""
+
+    name: str
+    value: object
+
+
+class _Below:
+    """The value may stand in the lines below."""
+
+
+BELOW: Final = _Below()
+
+LineValue: TypeAlias = "Scalar | list[Scalar] | dict[str, Scalar] | Alias | Anchored | _Below"
+
+
+class Line(NamedTuple):
+    """What a line says. `level` is that of its first dash or of its key, -1 for a line that says nothing.
+
+    `inner` are the levels of further dashes and of a key behind them; `key` is None for an item that is a value.
+    """
+
+    level: int
+    inner: tuple[int, ...] = ()
+    key: str | None = None
+    value: LineValue = BELOW
+
+
+_NOTHING: Final = Line(-1)
+
+
+class Lines(dict[str, Line]):
+    """Lines by their text. Raises `NotPlainError` for those that are not plain."""
+
+    def __missing__(self, text: str) -> Line:
+        line = _line(text)
+        if len(text) <= _LONGEST:
+            if len(self) >= _KEPT:
+                self.clear()
+            self[text] = line
+        return line
+
+
+LINES: Final = Lines()
+"""Those that were read so far."""
+
+
+def _line(text: str) -> Line:
+    key, colon, value = text.partition(": ")
+    if colon and (head := _head(f"{key}:")):
+        return Line(*head, _value(value.lstrip(" ")))
+    if text.endswith(":") and (head := _head(text)):
+        return Line(*head)
+    found = _DASHES.match(text)
+    assert found
+    if found[1]:
+        first, *inner = _dashes(found[0])
+        return Line(first, tuple(inner), None, _value(text[found.end() :]))
+    if _COMMENT.fullmatch(text, found.end()):
+        return _NOTHING
+    raise NotPlainError
+
+
+@lru_cache(maxsize=4096)
+def _head(text: str) -> tuple[int, tuple[int, ...], str] | None:
+    """The levels and the key of a line that begins with this text; None where there is no key that is plain."""
+    found = _KEY.fullmatch(text)
+    if found is None:
+        return None
+    dashes, quote, key = found.groups()
+    if not quote and scalars.plain(key) != key:
+        return None
+    first, *inner = (*_dashes(dashes), 2 * len(dashes))
+    return first, tuple(inner), key
+
+
+def _dashes(text: str) -> tuple[int, ...]:
+    return tuple(2 * place.start() + 1 for place in re.finditer("-", text))
+
+
+def _value(text: str) -> LineValue:
+    found = _VALUE.fullmatch(text)
+    if found is None:
+        raise NotPlainError
+    match found.lastindex:
+        case None:
+            return BELOW
+        case 1:
+            return _plain(found[1])
+        case 2 | 3 as quoted:
+            return str(found[quoted])
+        case 4:
+            return Alias(found[4])
+        case 5:
+            return {}
+        case 6:
+            return [_plain(each) if each[0] not in "\"'" else each[1:-1] for each in _ITEM.findall(found[6])]
+        case _:
+            return Anchored(found[7], BELOW if found[8] is None else _plain(found[8]))
+
+
+def _plain(text: str) -> Scalar:
+    try:
+        return scalars.plain(text)
+    except ValueError:
+        raise NotPlainError from None
