@@ -18,6 +18,9 @@ _TOKENS = """admin-token,admin,1,"system:masters"
 reader-token,reader,2
 nobody-token,nobody,3
 """
+WITHOUT = "ServiceAccount,RuntimeClass"
+"""Admission plugins that would ask for objects which a test about something else does not make."""
+
 _PATIENCE = 60.0
 
 
@@ -63,11 +66,11 @@ class Cluster:
 
 
 class Running:
-    """Starts both processes and ends them. `flags` of the API server come last, and so win."""
+    """Starts both processes and ends them. `flags` are further ones of the API server."""
 
     def __init__(self, folder: Path, *flags: str) -> None:
         self.folder = folder
-        self._flags = flags
+        self._flags = flags or (f"--disable-admission-plugins={WITHOUT}",)
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Cluster:
@@ -151,7 +154,6 @@ def _server(folder: Path, etcd: int, port: int) -> tuple[str, ...]:
         "--service-account-issuer=https://casemate.test",
         "--service-cluster-ip-range=10.96.0.0/16",
         "--authorization-mode=RBAC",
-        "--disable-admission-plugins=ServiceAccount,RuntimeClass",
         "--profiling=false",
     )
 
