@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from typing import TypeVar
 
 import msgspec
 from msgspec import inspect
@@ -23,6 +24,8 @@ from casemate.sources.kinds import KINDS, list_of, unknown_kind
 from casemate.sources.marks import Marks, Path, shown
 from casemate.sources.parse import Value
 from casemate.sources.problems import ENOUGH, Problem, near_miss
+
+_Struct = TypeVar("_Struct", bound=msgspec.Struct)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +68,20 @@ def objects(value: Value, marks: Marks, file: str) -> Iterator[Raw | Problem]:
 def decode(raw: Raw) -> KubeObject | list[Problem]:
     """The object, or all that is wrong with it."""
     found = _kind_of(raw)
-    if isinstance(found, list):
-        return found
+    return found if isinstance(found, list) else convert(raw, found)
+
+
+def convert(raw: Raw, struct: type[_Struct]) -> _Struct | list[Problem]:
+    """The object as that struct, or all that is wrong with it."""
     try:
-        return msgspec.convert(raw.value, type=found)
+        return msgspec.convert(raw.value, type=struct)
     except msgspec.ValidationError:
         pass
     walk = _Walk(raw)
     clean: object = None
     with suppress(_EnoughError):
-        clean = walk.check(raw.value, _schema(found), ())
-    return walk.problems or msgspec.convert(clean, type=found)
+        clean = walk.check(raw.value, _schema(struct), ())
+    return walk.problems or msgspec.convert(clean, type=struct)
 
 
 def _typed_item(item: Value, list_kind: str) -> Value:
@@ -156,6 +162,8 @@ class _Walk:
                 return self._map(value, schema, path)
             case inspect.AnyType() | inspect.CustomType():
                 return value
+            case inspect.EnumType():
+                return self._word(value, schema, path)
             case _:
                 return self._leaf(value, (schema,), path)
 
@@ -166,6 +174,8 @@ class _Walk:
 
     def _union(self, value: Value, schema: inspect.UnionType, path: Path) -> object:
         some = tuple(each for each in schema.types if not isinstance(each, inspect.NoneType))
+        if isinstance(value, dict):
+            some = tuple(each for each in some if isinstance(each, inspect.StructType)) or some
         return self.check(value, some[0], path) if len(some) == 1 else self._leaf(value, some, path)
 
     def _struct(self, value: Value, schema: inspect.StructType, path: Path) -> object:
@@ -202,8 +212,15 @@ class _Walk:
         kept = value if isinstance(schema.value_type, inspect.StrType) else _without_nulls(value)
         return {key: self._item(each, schema.value_type, (*path, key)) for key, each in kept.items()}
 
+    def _word(self, value: Value, schema: inspect.EnumType, path: Path) -> object:
+        words = [str(each.value) for each in schema.cls]
+        if value not in words:
+            fix = near_miss(str(value), words) or f"write one of {', '.join(words)}"
+            self._note(path, f"no such word: {_found(value)}", fix)
+        return value
+
     def _leaf(self, value: Value, schemas: tuple[inspect.Type, ...], path: Path) -> object:
-        expected = [_LEAVES[type(schema)] for schema in schemas]
+        expected = [_LEAVES[type(schema)] for schema in schemas if type(schema) in _LEAVES]
         if not any(type(value) in types for types, _ in expected):
             names = " or ".join(dict.fromkeys(name for _, name in expected))
             self._note(path, f"expected {names}, found {_found(value)}", _quoting(value, names))

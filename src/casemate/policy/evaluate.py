@@ -1,0 +1,145 @@
+"""The verdict on a request: the one answer that command line, webhook, audit and engine give.
+
+1. What is exempt is allowed and says so (`casemate.model.policy`, rule 11).
+2. Policies that match are sought once per namespace and its labels, then once per template; verdicts on equal templates
+   are kept (`casemate.policy.kept`). A verdict depends on nothing but the request, the set and which exceptions hold.
+3. The class is chosen first, by the policies that enforce; everything is judged of the class that then stands there.
+4. A policy that warns or audits is judged of the class that it would have put there itself.
+5. An update that leaves the template alone is allowed; else what the old one violated in the same way is left out.
+6. Where the namespace's labels could not be had, policies that ask for them deny, whatever else they say.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from casemate.catalogue.tables import Catalogue
+from casemate.model.policy import Decision, Operation, Policy, PolicyException, PolicySettings, Request, Verdict
+from casemate.model.surroundings import Surroundings
+from casemate.policy.asker import Asker, Role, asker
+from casemate.policy.classes import Classes
+from casemate.policy.exceptions import Exempting, in_force, until
+from casemate.policy.fit import Fits
+from casemate.policy.judge import CompiledPolicy, compile_policy
+from casemate.policy.kept import Kept, key_of
+from casemate.policy.match import Answer
+from casemate.policy.verdict import ALLOWED, Judge, Set, exempt
+
+_KUBE_SYSTEM: Final = "kube-system"
+_CRITICAL: Final = "system-node-critical"
+_MIRROR: Final = "kubernetes.io/config.mirror"
+_NAMESPACES: Final = 20_000
+_START: Final = datetime.datetime.min.replace(tzinfo=datetime.UTC)
+
+
+class PolicySet:
+    """Policies and exceptions, compiled against what is known of the cluster. It is never changed, only replaced."""
+
+    def __init__(
+        self,
+        policies: Sequence[Policy],
+        exceptions: Sequence[PolicyException],
+        surroundings: Surroundings,
+        catalogue: Catalogue,
+        settings: PolicySettings,
+    ) -> None:
+        self.classes = Classes(surroundings, catalogue, settings)
+        self.settings = settings
+        defaults = [self.classes.facts(each.spec.default) if each.spec.default else None for each in policies]
+        compiled = [compile_policy(each, default) for each, default in zip(policies, defaults, strict=True)]
+        self.policies = tuple(sorted(compiled, key=lambda each: each.title))
+        self._exceptions = tuple(Exempting(each) for each in exceptions)
+        self._most = datetime.timedelta(days=settings.max_exception_days)
+        self._fits = Fits(surroundings, catalogue)
+        self._sets: dict[str, tuple[Mapping[str, str] | None, Set]] = {}
+        self._kept = Kept()
+        self._since = self._until = _START
+
+    def evaluate(self, request: Request, now: datetime.datetime) -> Verdict:
+        """The verdict on one request. `now` decides which exceptions hold, and has an offset from UTC."""
+        if not self._since <= now < self._until:
+            self._renew(now)
+        namespace, labels = request.workload.namespace, request.namespace_labels
+        known = self._sets.get(namespace)
+        if known is None or (known[0] is not labels and known[0] != labels):
+            known = self._select(namespace, labels)
+        found = known[1]
+        if found.empty:
+            return found.verdict
+        if request.operation is Operation.UPDATE:
+            return self._judge(found, request)
+        key = key_of(request, found)
+        verdict = self._kept.get(key)
+        if verdict is None:
+            verdict = self._judge(found, request)
+            self._kept.keep(key, verdict)
+        return verdict
+
+    def _judge(self, found: Set, request: Request) -> Verdict:
+        workload = request.workload
+        who = asker(request.user, request.groups)
+        if workload.namespace == _KUBE_SYSTEM and workload.spec.priorityClassName == _CRITICAL:
+            found = found.only([each for each in found.policies if _names(each, _KUBE_SYSTEM)])
+            if found.empty:
+                return exempt("Pods of class system-node-critical in kube-system keep the node running")
+        judge = Judge(found, self._fits, self.classes)
+        return judge.mirror(request, who) if _is_mirror(request, who) else judge.verdict(request, who)
+
+    def _renew(self, now: datetime.datetime) -> None:
+        """Forget what rested on the exceptions that were in force."""
+        self._sets = {}
+        self._kept = Kept()
+        self._since, self._until = now, until(self._exceptions, now)
+
+    def _select(self, namespace: str, labels: Mapping[str, str] | None) -> tuple[Mapping[str, str] | None, Set]:
+        if len(self._sets) >= _NAMESPACES:
+            self._sets = {}
+        known = (labels, self._set(namespace, labels))
+        self._sets[namespace] = known
+        return known
+
+    def _set(self, namespace: str, labels: Mapping[str, str] | None) -> Set:
+        if namespace == self.settings.own_namespace:
+            return Set((), frozenset(), (), labels, exempt("casemate's own namespace is not judged"))
+        answers = [(each, _of_namespace(each, namespace, labels)) for each in self.policies]
+        policies = tuple(each for each, answer in answers if answer is not Answer.NO)
+        unknown = frozenset(each.title for each, answer in answers if answer is Answer.UNKNOWN)
+        held = in_force(self._exceptions, self._since, self._most)
+        exceptions = tuple(each for each in held if each.scope.namespace(namespace, labels) is Answer.YES)
+        return Set(policies, unknown, exceptions, labels, ALLOWED)
+
+
+def combined(verdicts: Iterable[Verdict]) -> Verdict:
+    """The one verdict on an object with several templates: denied when one is, else changed as all say."""
+    found = tuple(verdicts)
+    if len(found) == 1:
+        return found[0]
+    denied = any(each.decision is Decision.DENY for each in found)
+    patch = () if denied else tuple(patch for each in found for patch in each.patch)
+    names = dict.fromkeys(name for each in found for name in each.exception.split(", ") if name)
+    return Verdict(
+        decision=Decision.DENY if denied else Decision.CHANGE if patch else Decision.ALLOW,
+        reasons=tuple(dict.fromkeys(reason for each in found for reason in each.reasons)),
+        patch=patch,
+        warnings=tuple(dict.fromkeys(text for each in found for text in each.warnings)),
+        exception=", ".join(names),
+    )
+
+
+def _of_namespace(policy: CompiledPolicy, namespace: str, labels: Mapping[str, str] | None) -> Answer:
+    own = policy.document.namespace
+    if own and own != namespace:
+        return Answer.NO
+    return policy.matcher.namespace(namespace, labels)
+
+
+def _names(policy: CompiledPolicy, namespace: str) -> bool:
+    match = policy.document.spec.match.namespaces
+    return policy.document.namespace == namespace or (match is not None and namespace in match.names)
+
+
+def _is_mirror(request: Request, who: Asker) -> bool:
+    workload = request.workload
+    return workload.kind == "Pod" and who.role is Role.NODE and _MIRROR in workload.metadata.annotations
