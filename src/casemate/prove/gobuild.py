@@ -22,12 +22,13 @@ _SECTION = struct.Struct("<IIQQQQIIQQ")
 
 @dataclass(frozen=True)
 class GoBuild:
-    """`path` is the package of `main`; `module`, `version` and `sum`, as in go.sum, are those of the main module."""
+    """What Go noted: the package of `main`, the main module with its version, the commit, and Go's own version."""
 
     path: str
     module: str
     version: str
-    sum: str
+    revision: str
+    go: str
 
 
 def read_build(program: Path) -> GoBuild | None:
@@ -39,16 +40,17 @@ def read_build(program: Path) -> GoBuild | None:
         return None
     if section is None or not section.startswith(_MAGIC) or not section[15] & _INLINE:
         return None
-    _, rest = _string(section[_STRINGS:])
+    go, rest = _string(section[_STRINGS:])
     text, _ = _string(rest)
-    return _parse(text[_MARK:-_MARK].decode("utf-8", "replace"))
+    return _parse(go.decode("ascii", "replace"), text[_MARK:-_MARK].decode("utf-8", "replace"))
 
 
-def _parse(text: str) -> GoBuild:
+def _parse(go: str, text: str) -> GoBuild:
     lines = [line.split("\t") for line in text.splitlines()]
     path = next((line[1] for line in lines if line[0] == "path" and len(line) > 1), "")
     module = next((line for line in lines if line[0] == "mod" and len(line) > 2), ["", "", "", ""])
-    return GoBuild(path, module[1], module[2], module[3] if len(module) > 3 else "")
+    settings = dict(line[1].split("=", 1) for line in lines if line[0] == "build" and "=" in line[1])
+    return GoBuild(path, module[1], module[2], settings.get("vcs.revision", ""), go.removeprefix("go"))
 
 
 def _section(file: BinaryIO) -> bytes | None:

@@ -14,7 +14,7 @@ import json
 import secrets
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -156,8 +156,10 @@ async def _look(bench: Bench, target: Target, program: Examined | None, where: S
             )
         else:
             await _ask(bench, where, prober, "prober", PROBE)
-        await _command(bench, module if module.container else prober, command, stack)
-        status = await bench.client.pod_sandbox_status(where.id, verbose=True)
+        _, status = await asyncio.gather(
+            _command(bench, module if module.container else prober, command, stack),
+            bench.client.pod_sandbox_status(where.id, verbose=True),
+        )
         pause = _process_id(status)
         seen = await asyncio.to_thread(tasks.scan)
         mine = tasks.of_sandbox(seen, where.config.linux.cgroup_parent)
@@ -166,6 +168,7 @@ async def _look(bench: Bench, target: Target, program: Examined | None, where: S
             tried.found = _find(seen, mine, tried.word, bench.kernel)
         alive = await _alive(bench, module if target.wasm_only else prober)
     read = tuple(each for each in looked if each is not None)
+    first, sent = (module, MODULE) if module.container else (prober, PROBE)
     report = _report(prober)
     return Facts(
         named=target.named,
@@ -181,8 +184,8 @@ async def _look(bench: Bench, target: Target, program: Examined | None, where: S
         node=bench.kernel,
         report=report,
         program=program,
-        prober=bench.prober.digest,
-        prober_found=_lies_there(bench, seen, pause, prober.container),
+        prober=bench.prober.digests[sent],
+        prober_found=_lies_there(bench, seen, pause, first.container, sent),
         own_wasm=bench.digests.of(tools.native().folder / "wasm"),
         control=bench.control,
     )
@@ -234,22 +237,26 @@ def _apart(pid: int, kernel: NodeKernel) -> bool:
 
 
 def _look_at(seen: Sequence[Seen], digests: Digests) -> list[tasks.Task | None]:
-    return [tasks.look(each.pid, digests) for each in seen]
+    looked = []
+    for each in seen:
+        with suppress(ProcessLookupError):
+            looked.append(tasks.look(each.pid, digests))
+    return looked
 
 
 def _report(prober: _Tried) -> inside.Report | None:
     return inside.decode(prober.said) if prober.said else None
 
 
-def _lies_there(bench: Bench, seen: Sequence[Seen], pause: int, container: str) -> str:
-    """The digest of the prober in the container's root, as the shim has it mounted."""
+def _lies_there(bench: Bench, seen: Sequence[Seen], pause: int, container: str, program: str) -> str:
+    """The digest of what was sent in, as it lies in the container's root that the shim has mounted."""
     shim = next((each.parent for each in seen if each.pid == pause), 0)
     if not shim or not container:
         return ""
     for line in Path(f"/proc/{shim}/mountinfo").read_text(encoding="utf-8").splitlines():
         place = line.split()[4]
         if container in place and place.endswith("/rootfs"):
-            return bench.digests.of(Path(f"/proc/{shim}/root{place}{PROBE}"))
+            return bench.digests.of(Path(f"/proc/{shim}/root{place}{program}"))
     return ""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,21 +51,25 @@ _ECHO = (
 
 @dataclass(frozen=True)
 class Prober:
-    """The image as the engine has it: its id, and the digest of the program in it."""
+    """The image as the engine has it: its id, and the digests of what is in it, by path."""
 
     image: str
-    digest: str
+    digests: Mapping[str, str]
 
 
 async def bring_in(client: CriClient) -> Prober:
     """See to it that the engine has the image. Raises `MissingError` before `casemate engine install`."""
     program = _program()
-    prober = Prober("", f"sha256:{hashlib.sha256(program.read_bytes()).hexdigest()}")
+    digests = {PROBE: _digest(program.read_bytes()), MODULE: _digest(_ECHO)}
     with tempfile.TemporaryDirectory(prefix="casemate-probe-") as folder:
         image = await asyncio.to_thread(_make, Path(folder) / "probe.tar", program)
         if await client.image_status(image.id) is None:
             await asyncio.to_thread(store.add, image, reference.parse(PROBE_IMAGE), client.socket)
-        return Prober(image.id, prober.digest)
+        return Prober(image.id, digests)
+
+
+def _digest(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def _program() -> Path:

@@ -4,22 +4,31 @@
 2. Only a program that the engine's configuration names is ever started, and only to ask for its version; what runs in a
    sandbox is read, never run.
 3. Go notes in a program what it was built from (debug/buildinfo). A version that is said and differs from the one built
-   is a lie, or the mark of one.
+   is a lie, or the mark of one; so is a version whose source that Go could not have compiled (programs.yaml).
 4. A file of a Debian package must be as the package has it (md5sums of dpkg: a check for changes, not a signature).
    Where package and program are of one name, the package's version begins with the program's.
-5. Our own tools lie in a folder named by the digest of their source, and are built from the module of that name.
+5. What a program says must fit together: its commit names its version and is the one built, and it knows the runtime
+   specification that came with that version.
+6. A script can say of itself what it likes, and do anything.
+7. Our own tools lie in a folder named by the digest of their source, and are built from the module of that name.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 from pathlib import Path
 
-from casemate.engine.install.found import program_version
+import msgspec
+import yaml
+
+from casemate.engine.install.found import parse_version
 from casemate.prove.gobuild import GoBuild, read_build
 from casemate.prove.tasks import Digests, identity
 
@@ -46,17 +55,15 @@ def examine(path: Path, digests: Digests) -> Examined | None:
     real = path.resolve()
     if not real.is_file():
         return None
-    build = read_build(real)
-    version = program_version(real)
-    package = _package(real)
+    build, said, package = read_build(real), _said(real), _package(real)
     return Examined(
         path=str(real),
         digest=digests.of(real),
         file=identity(real),
-        version=version,
+        version=said.version,
         origin=_origin(build, package),
         module=build.path if build else "",
-        lie=next(_lies(real, version, build, package), ""),
+        lie=next(_lies(real, said, build, package), ""),
     )
 
 
@@ -68,20 +75,77 @@ def _origin(build: GoBuild | None, package: str) -> str:
     return f"built from {build.path}" if build and build.path else ""
 
 
-def _lies(path: Path, version: str, build: GoBuild | None, package: str) -> Iterator[str]:
-    built = build.version.removeprefix("v") if build else ""
-    if built and built != _PSEUDO and version and not _same(version, built):
-        yield f"it says that it is version {version}, and was built from {built}"
+def _lies(path: Path, said: _Said, build: GoBuild | None, package: str) -> Iterator[str]:
+    if said.script:
+        yield "it is a script, which can say of itself what it likes"
+    if build:
+        yield from _unlike_built(said, build)
+    tag = re.match(r"v?(\d+\.\d.*)", said.commit)
+    if tag and not tag[1].startswith(said.version):
+        yield f"it says that it is version {said.version}, of commit {said.commit}"
     name, _, packaged = package.partition(" ")
     if package and not _as_packaged(path, name):
         yield f"it is not as package {name} has it"
     upstream = packaged.partition(":")[2] or packaged
-    if name == path.name and version and not upstream.startswith(version):
-        yield f"it says that it is version {version}, and its package is {upstream}"
+    if name == path.name and said.version and not upstream.startswith(said.version):
+        yield f"it says that it is version {said.version}, and its package is {upstream}"
+
+
+def _unlike_built(said: _Said, build: GoBuild) -> Iterator[str]:
+    built = build.version.removeprefix("v")
+    if built and built != _PSEUDO and said.version and not _same(said.version, built):
+        yield f"it says that it is version {said.version}, and was built from {built}"
+    commit = said.commit.rpartition("-g")[2] if "-g" in said.commit else ""
+    if commit and build.revision and not build.revision.startswith(commit):
+        yield f"it says that it is of commit {commit}, and was built from {build.revision}"
+    for floor in _floors():
+        if build.path == floor.program and _numbers(said.version) >= _numbers(floor.version):
+            if _numbers(build.go) < _numbers(floor.go):
+                yield f"version {said.version} is not built with Go {build.go}"
+            if said.specification and _numbers(said.specification) < _numbers(floor.specification):
+                yield f"version {said.version} knows more than specification {said.specification}"
+
+
+class _Floor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """From `version` on, a program needs at least that Go and knows at least that runtime specification."""
+
+    program: str
+    version: str
+    go: str
+    specification: str
+    source: str
+
+
+@cache
+def _floors() -> tuple[_Floor, ...]:
+    text = resources.files(__package__).joinpath("programs.yaml").read_text(encoding="utf-8")
+    return msgspec.convert(yaml.load(text, Loader=yaml.CSafeLoader), tuple[_Floor, ...])
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What a program says of itself."""
+
+    version: str
+    commit: str = ""
+    specification: str = ""
+    script: bool = False
+
+
+def _said(program: Path) -> _Said:
+    with program.open("rb") as file:
+        script = file.read(2) == b"#!"
+    text = _ask(str(program), "--version")
+    lines = dict(line.partition(": ")[::2] for line in text.splitlines())
+    return _Said(parse_version(text), lines.get("commit", ""), lines.get("spec", ""), script)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", version.partition("-")[0].partition("+")[0])[:2]))
 
 
 def _same(said: str, built: str) -> bool:
-    return said.removeprefix("v").partition("+")[0] == built.partition("+")[0]
+    return said.removeprefix("v").partition("+")[0] == built.removeprefix("v").partition("+")[0]
 
 
 def _package(path: Path) -> str:

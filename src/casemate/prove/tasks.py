@@ -112,7 +112,7 @@ def of_sandbox(seen: Iterable[Seen], cgroup: str) -> tuple[Seen, ...]:
 
 
 def look(pid: int, digests: Digests, proc: Path = PROC) -> Task | None:
-    """The process of that id; None when it is gone or may not be looked at."""
+    """The process of that id; None when it may not be looked at. Raises `ProcessLookupError` when it is gone."""
     folder = proc / str(pid)
     try:
         status = dict(_pairs((folder / "status").read_text(encoding="utf-8", errors="replace")))
@@ -132,7 +132,17 @@ def look(pid: int, digests: Digests, proc: Path = PROC) -> Task | None:
             label=_label(folder),
         )
     except (OSError, KeyError, ValueError):
+        if _gone(folder):
+            raise ProcessLookupError from None
         return None
+
+
+def _gone(folder: Path) -> bool:
+    """Whether the process has ended; one that nobody has waited for yet has no program any more."""
+    try:
+        return (folder / "stat").read_bytes().rpartition(b")")[2].split()[0] in (b"Z", b"X")
+    except OSError:
+        return True
 
 
 def namespaces(pid: int | str, proc: Path = PROC) -> dict[str, int]:
