@@ -18,8 +18,9 @@ What a policy means, in the order in which `casemate.policy` decides:
    what its name declares where RuntimeClasses are not known (`surroundings.complete` is false); labels are those of a
    RuntimeClass that is known. A class that a completely known cluster lacks is refused by every matching policy.
 3. *Minimum*: the class's boundary, resolved by its handler, must reach `minimum`; `need` is what `assess` says.
-   Unknown reaches nothing. A shared kernel reaches `hardened` where every `Part` holds.
-   A class whose name claims more than its known handler gives is refused by every matching policy.
+   The workload's own labels may raise that, not lower it. Unknown reaches nothing. A shared kernel reaches `hardened`
+   where every `Part` holds. A class whose name claims more than its known handler gives is refused by every
+   matching policy.
 4. *Annotations* that reconfigure a sandbox (`SANDBOX_ANNOTATIONS`) are refused unless an entry that permits the class
    lists them. An absent or empty `permitted` lists none.
 5. *Hardening*: where the class's boundary is below `hardening.below`, or unknown, every listed part must hold for every
@@ -347,5 +348,5 @@ class PolicySettings(msgspec.Struct, frozen=True, kw_only=True):
 
     default_handler: str = "runc"
     own_namespace: str = "casemate-system"
-    guardians: tuple[str, ...] = ("system:masters",)
+    guardians: tuple[str, ...] = ("system:masters", "kubeadm:cluster-admins")
     max_exception_days: int = 90

@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Final
 
 from casemate.catalogue.tables import Catalogue
+from casemate.decide.need import NEED_LABEL, TRUST_LABEL
 from casemate.model.policy import Decision, Operation, Policy, PolicyException, PolicySettings, Request, Verdict
 from casemate.model.surroundings import Surroundings
 from casemate.policy.asker import Asker, Role, asker
@@ -51,11 +53,25 @@ class PolicySet:
         compiled = [compile_policy(each, default) for each, default in zip(policies, defaults, strict=True)]
         self.policies = tuple(sorted(compiled, key=lambda each: each.title))
         self._exceptions = tuple(Exempting(each) for each in exceptions)
-        self._most = datetime.timedelta(days=settings.max_exception_days)
+        self.most = datetime.timedelta(days=settings.max_exception_days)
         self._fits = Fits(surroundings, catalogue)
         self._sets: dict[str, tuple[Mapping[str, str] | None, Set]] = {}
         self._kept = Kept()
         self._since = self._until = _START
+
+    @cached_property
+    def namespace_keys(self) -> frozenset[str]:
+        """The keys of namespace labels that decide which policies and exceptions are about it, or what it needs."""
+        matchers = (*(each.matcher for each in self.policies), *(each.scope for each in self._exceptions))
+        wanted = [each.namespaces for each in matchers if each.namespaces is not None]
+        keys = {key for each in wanted for key in (*each.labels, *(one.key for one in each.expressions))}
+        return frozenset(keys | ({NEED_LABEL, TRUST_LABEL} if any(each.asks_need for each in self.policies) else set()))
+
+    @cached_property
+    def class_keys(self) -> frozenset[str]:
+        """The keys of RuntimeClass labels that decide what is permitted."""
+        entries = (entry for each in self.policies for entry in each.document.spec.permitted or ())
+        return frozenset(key for entry in entries if not isinstance(entry, str) for key in entry.labels)
 
     def evaluate(self, request: Request, now: datetime.datetime) -> Verdict:
         """The verdict on one request. `now` decides which exceptions hold, and has an offset from UTC."""
@@ -106,7 +122,7 @@ class PolicySet:
         answers = [(each, _of_namespace(each, namespace, labels)) for each in self.policies]
         policies = tuple(each for each, answer in answers if answer is not Answer.NO)
         unknown = frozenset(each.title for each, answer in answers if answer is Answer.UNKNOWN)
-        held = in_force(self._exceptions, self._since, self._most)
+        held = in_force(self._exceptions, self._since, self.most)
         exceptions = tuple(each for each in held if each.scope.namespace(namespace, labels) is Answer.YES)
         return Set(policies, unknown, exceptions, labels, ALLOWED)
 

@@ -79,10 +79,10 @@ def ends(expires: str) -> datetime.datetime:
 
 def in_force(exceptions: Iterable[Exempting], now: datetime.datetime, most: datetime.timedelta) -> list[Exempting]:
     """Those that have not expired and do not expire too late."""
-    return [each for each in exceptions if now < each.ends <= _last(now, most)]
+    return [each for each in exceptions if now < each.ends <= last_end(now, most)]
 
 
-def _last(now: datetime.datetime, most: datetime.timedelta) -> datetime.datetime:
+def last_end(now: datetime.datetime, most: datetime.timedelta) -> datetime.datetime:
     """The last end that counts: to the end of the day, so that a date that many days off is not too late."""
     day = (now.astimezone(datetime.UTC) + most).date()
     return datetime.datetime.combine(day, datetime.time(), datetime.UTC) + _DAY
@@ -91,4 +91,4 @@ def _last(now: datetime.datetime, most: datetime.timedelta) -> datetime.datetime
 def until(exceptions: Iterable[Exempting], now: datetime.datetime) -> datetime.datetime:
     """The next moment at which another set may be in force."""
     moments = [each.ends for each in exceptions if now < each.ends]
-    return min((*moments, _last(now, datetime.timedelta())), default=now)
+    return min((*moments, last_end(now, datetime.timedelta())), default=now)

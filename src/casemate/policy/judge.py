@@ -113,7 +113,7 @@ class Examined:
 
     def need(self, of: ClassFacts) -> Boundary:
         """The boundary that it needs."""
-        return self._fits.need(self._read, of.name).boundary
+        return self._fits.need(self._read, self._labels, of.name)
 
     def breaks(self, of: ClassFacts) -> tuple[Blocker, ...]:
         """What would fail under a class."""

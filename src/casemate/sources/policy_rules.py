@@ -78,23 +78,7 @@ def check_exception(raw: Raw, exception: PolicyException, namespace: str) -> Ite
     for field, text in (("reason", spec.reason), ("owner", spec.owner)):
         if not text.strip():
             yield raw.problem(("spec", field), "says nothing", f"an exception needs its {field}")
-    if not _is_date(spec.expires):
-        fix = "write a date (2026-12-31) or a time (2026-12-31T12:00:00Z)"
-        yield raw.problem(("spec", "expires"), f'"{spec.expires}" is no date', fix)
-    for name, listed in (("policies", spec.policies), ("rules", spec.rules)):
-        if not listed:
-            yield raw.problem(("spec", name), "names none", f"list the {name} that it is about")
-    for index, rule in enumerate(spec.rules):
-        if rule not in EXCEPTABLE:
-            fix = f"these can be: {', '.join(sorted(EXCEPTABLE))}"
-            yield raw.problem(("spec", "rules", index), f"{rule} cannot be accepted", fix)
-    for index, name in enumerate(spec.permitted):
-        yield from _class_name(raw, name, ("spec", "permitted", index))
-    for index, title in enumerate(spec.policies):
-        if any(map(f.dns_subdomain, title.split("/", 1))):
-            yield raw.problem(
-                ("spec", "policies", index), f'"{title}" is no policy', "write its name, or namespace/name"
-            )
+    yield from _accepted(raw, spec)
     if spec.scope == Match():
         fix = "name at least one condition: what holds for everything is a policy"
         yield raw.problem(("spec", "scope"), "is wide open", fix)
