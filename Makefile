@@ -9,7 +9,7 @@ INSTALLED := .venv/installed
 # Debian packages that only tests need.
 TEST_PACKAGES := etcd-server iptables
 
-.PHONY: demo test check unit setup test-setup compat clean
+.PHONY: demo test check unit setup test-setup compat cluster cluster-down clean
 
 demo: setup
 	$(BIN)/python examples/shop/demo.py
@@ -42,6 +42,13 @@ $(INSTALLED): pyproject.toml hatch_build.py src/casemate/engine/cri/cri.proto
 # What the catalogue says of runtimes, tried for real; writes src/casemate/catalogue/tested.yaml.
 compat: setup
 	$(BIN)/python tests/compat
+
+# A real Kubernetes node on this machine, to try things by hand; ends with `make cluster-down`, or Ctrl-C.
+cluster: test-setup
+	$(BIN)/python tests/cluster/node.py up
+
+cluster-down:
+	$(BIN)/python tests/cluster/node.py down
 
 clean:
 	rm -rf .venv build dist

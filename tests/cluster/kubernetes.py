@@ -1,4 +1,4 @@
-"""Build a real kube-apiserver once, from Go modules: `python tests/cluster/kubernetes.py`.
+"""Build real Kubernetes programs once, from Go modules: `python tests/cluster/kubernetes.py`.
 
 1. The version is pinned. Staging modules, which k8s.io/kubernetes requires at v0.0.0, are replaced by their releases.
 2. The build gives way to other work (nice, one package at a time), and takes minutes: what it makes is kept in
@@ -17,6 +17,7 @@ from typing import Final
 
 VERSION: Final = "1.36.3"
 FOLDER: Final = Path("~/.cache/casemate/kubernetes").expanduser() / f"v{VERSION}"
+PROGRAMS: Final = ("kube-apiserver", "kubelet", "kube-controller-manager", "kube-scheduler")
 _STAGING: Final = re.compile(r"^\s*(k8s\.io/[a-z0-9-]+) v0\.0\.0$", re.MULTILINE)
 _STAMP: Final = "k8s.io/component-base/version"
 
@@ -45,6 +46,12 @@ def build(name: str = "kube-apiserver") -> Path:
     return done
 
 
+def build_all() -> None:
+    """Build whatever is not there yet."""
+    for name in PROGRAMS:
+        build(name)
+
+
 def _module() -> str:
     command = ["go", "mod", "download", "-json", f"k8s.io/kubernetes@v{VERSION}"]
     found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, cwd="/").stdout)
@@ -55,4 +62,4 @@ def _module() -> str:
 
 
 if __name__ == "__main__":
-    print(build())
+    build_all()
