@@ -1,4 +1,6 @@
-"""The whole demonstration: start an engine, run the shop behind four runtimes, call it, show it, take it down.
+"""The whole demonstration: start an engine, run the shop, call it, show it, take it down.
+
+No manifest names a runtime: `casemate run --decide` gives each part the one that it needs, and says why.
 
 `python examples/shop/demo.py [--keep]`. The engine is one of its own, called `demo`. `--keep` leaves the shop running.
 """
@@ -39,7 +41,8 @@ def show() -> int:
     """Run the shop, call it, show it."""
     with tempfile.TemporaryDirectory(prefix="casemate-shop-") as folder:
         manifests = str(HERE / "manifests")
-        code = casemate("run", "-f", manifests, "--name", "shop", *image_options(folder), "--timeout", "180")
+        images = image_options(folder)
+        code = casemate("run", "--decide", "-f", manifests, "--name", "shop", *images, "--timeout", "180")
     if code:
         return code
     say("$ python examples/shop/try.py")

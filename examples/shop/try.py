@@ -39,16 +39,16 @@ def over_http(address: str) -> Ask:
 
 
 def the_front_page_is_served(ask: Ask) -> str:
-    """The front end itself (runc)."""
+    """The front end itself."""
     assert "casemate tea shop" in ask("/")
-    return "web (runc) serves its page"
+    return "web serves its page"
 
 
 def products_come_from_the_api(ask: Ask) -> str:
-    """The front end reaches the API (crun) by its Service's name."""
+    """The front end reaches the API by its Service's name."""
     names = [each["name"] for each in json.loads(ask("/cgi-bin/products"))]
     assert names == ["tea", "teapot", "kettle"], names
-    return f"api (crun) offers {', '.join(names)}"
+    return f"api offers {', '.join(names)}"
 
 
 def an_order_is_taxed_and_signed(ask: Ask) -> str:

@@ -99,4 +99,3 @@ def test_decide_runs_each_workload_under_what_it_needs(
         "Pod default/shared": "",
         "Pod default/sandbox": "gvisor",
     }
-    assert "decided: Pod default/sandbox: class gvisor (sandbox)" in done.stderr

@@ -23,7 +23,7 @@ from casemate.images.registries import name_as_plain
 from casemate.model.decision import Decision
 from casemate.model.inventory import Inventory
 from casemate.model.status import RunStatus
-from casemate.report.pods import print_table, runs_json
+from casemate.report.pods import print_decisions, print_table, runs_json
 from casemate.report.support import notes_json, print_notes
 from casemate.sources.files import load
 
@@ -72,7 +72,7 @@ def run(
         Run although fields are refused; says what is lost.
     decide
         Give workloads without a class the one recommended for them, of those that work here, and say why. One under
-        which something behaves differently is given only with --allow-degraded.
+        which something behaves differently is given only with --allow-degraded. JSON has them as `decisions`.
     """
     documents = load(file, sys.stdin.buffer)
     paths = EnginePaths(engine)
@@ -80,8 +80,8 @@ def run(
     decisions: list[Decision] = []
     change = _chooser(paths, settings, decisions, consent=allow_degraded) if decide else preflight.unchanged
     flight = preflight.check(documents, name or run_name(file), paths, settings, now=now, change=change)
-    for each in decisions:
-        print(f"decided: {each}", file=sys.stderr)
+    if decisions and output == "table":
+        print_decisions(decisions)
     if explain:
         print(notes_json(flight.notes)) if output == "json" else print_notes(flight.notes)
         return 0

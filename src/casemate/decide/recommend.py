@@ -1,6 +1,7 @@
 """What closes the gap between need and has, at the least cost and without breaking the workload.
 
-1. No gap: nothing to change.
+1. No gap: nothing to change. But where no class is named and the default handler cannot run it (a Wasm module), the
+   class that can comes first, gap or not.
 2. When `hardened` suffices and the workload can be hardened where it runs, that is it: it costs no memory.
 3. Else the cheapest permitted runtime at or above need under which nothing `fails`: lowest boundary first, then memory,
    CPU and start. What the cluster has comes before what would have to be installed.
@@ -90,6 +91,8 @@ class Options(Protocol):
 def choose(now: Case, need: Need, options: Options, bound: str = "") -> Choice:
     """The recommendation for a workload that is in case `now`. `bound` says why its work ties it to the node, if so."""
     wanted = need.boundary
+    if (able := _able(now, wanted, options)) is not None:
+        return _instead(able, now)
     if now.has.boundary >= wanted:
         return Choice(now, True, _keep(now) if bound else _leave(now, wanted))
     if wanted is Boundary.HARDENED and (hardened := options.hardened()) and _closes(hardened, wanted):
@@ -109,6 +112,22 @@ def choose(now: Case, need: Need, options: Options, bound: str = "") -> Choice:
     if untested:
         return _other(untested, now, need, passed)
     return _bound(now, need, bound) if bound else _nearest(now, need, options, passed)
+
+
+def _able(now: Case, wanted: Boundary, options: Options) -> Case | None:
+    """What runs a workload that the default handler cannot run, and gives no less than it has or needs (rule 1)."""
+    if now.resolved.name or now.runtime is None or now.works or any(each.id in _FIRST for each in now.has.reasons):
+        return None
+    strong = options.within(max(wanted, now.has.boundary), _MOST)
+    return next((case for case in strong if case.works and case.tested), None)
+
+
+def _instead(case: Case, now: Case) -> Choice:
+    failing = next(each for each in now.blockers if each.outcome is Outcome.FAILS)
+    why = f"it does not run under {_title(now)} ({failing.text})"
+    lead = "Set" if case.installed else f"Install {_title(case)} and its RuntimeClass, then set"
+    reason = Reason(id=failing.id, text=why, path=failing.path)
+    return Choice(case, True, f"{lead} runtimeClassName: {case.resolved.name}: {why}.", (reason,))
 
 
 def _other(case: Case, now: Case, need: Need, passed: list[Case]) -> Choice:

@@ -57,7 +57,7 @@ def _lines(entry: Entry, width: int, paint: _Paint) -> Iterator[str]:
     state = paint(f"{SHAPES[entry.standing]} {entry.standing:<9}", _STYLES[entry.standing])
     weak = str(len(entry.weaknesses) or "-")
     yield f"{state}{item.need.boundary!s:<13}{item.has.boundary!s:<13}{weak:>4}  {title(item.workload)}"
-    if entry.standing is Standing.OK:
+    if entry.standing is Standing.OK and not item.recommendation.runtime_class:
         return
     yield from _wrapped(_advice(entry), width)
     yield from (paint(line, _DIM) for line in _wrapped(_details(entry), width))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from casemate.model.boundary import Boundary
 from casemate.model.decision import Decision
@@ -43,6 +44,20 @@ def print_table(runs: Sequence[RunStatus], console: Console | None = None) -> No
     if not console.is_terminal:
         console.width = 240
     console.print(pods_table(runs))
+
+
+def print_decisions(decisions: Sequence[Decision], console: Console | None = None) -> None:
+    """Print which class each workload got that named none, and why, to standard output."""
+    console = console or Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 240
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("WORKLOAD", "CLASS", "NEEDS", "GETS", "WHY"):
+        table.add_column(column, no_wrap=column != "WHY", overflow="fold")
+    for each in decisions:
+        given = each.runtime_class or "(default)"
+        table.add_row(each.workload, given, str(each.need), str(each.boundary), Text(each.reason))
+    console.print(table)
 
 
 def pods_table(runs: Sequence[RunStatus]) -> Table:

@@ -224,3 +224,30 @@ def test_an_agent_of_the_node_is_told_to_stay_and_what_to_do_instead():
     assert (found.runtime_class, found.closes) == ("", True)
     assert found.sentence.startswith("Keep it on runc: a boundary would stand against its work on the node.")
     assert "a service account of its own" in found.sentence
+
+
+MODULES = catalogue(
+    f"""
+fits:
+- {{id: R32b, title: A module, when: wasm-image, under: {{runc: fails, gvisor: fails, kata: fails, wasm: works}}}}
+hardening:
+- {{id: CM3, when: host-path, message: m, why: w, fix: f, relevance: {RELEVANT}}}
+"""
+)
+
+
+def module(needs: str, **identity: object) -> Assessed:
+    noted = {"module.wasm.image/variant": "compat"}
+    subject = workload(PLAIN, labels={"casemate.dev/need": needs}, annotations=noted, **identity)  # type: ignore[arg-type]
+    return assess(subject, among("wasm", "gvisor"), MODULES)
+
+
+@pytest.mark.parametrize("needs", ["shared", "hardened", "sandbox"])
+def test_what_the_default_handler_cannot_run_gets_the_class_that_can_gap_or_not(needs):
+    found = module(needs).recommendation
+    assert (found.runtime_class, found.boundary, found.closes) == ("wasm", Boundary.SANDBOX, True)
+    assert found.sentence == "Set runtimeClassName: wasm: it does not run under runc (A module)."
+
+
+def test_what_runs_nowhere_above_need_is_not_moved_below_it():
+    assert not module("vm").recommendation.closes
