@@ -29,6 +29,7 @@ app.command("casemate.cli.assess:assess", name="assess", help="Say what isolatio
 app.command("casemate.cli.explain:explain", name="explain", help="Open a workload, rule, CVE or class to its reasons.")
 app.command("casemate.cli.catalogue:app", name="catalogue", help="Show what casemate knows of runtimes and risks.")
 app.command("casemate.cli.compare:compare", name="compare", help="Run the same thing under several runtimes.")
+app.command("casemate.cli.policy:app", name="policy", help="Check, test and explain isolation policies.")
 app.command("casemate.cli.admit:admit", name="admit", help="Answer Kubernetes admission webhooks by policies.")
 app.command("casemate.cli.prove:prove", name="prove", help="Show that a boundary is what its name says.")
 app.command("casemate.cli.engine:app", name="engine", help="Install, start, stop and inspect the engine.")

@@ -1,0 +1,8 @@
+"""`casemate policy`: check, test, explain, impact."""
+
+from __future__ import annotations
+
+from cyclopts import App
+
+app = App(name="policy", help="Check, test and explain isolation policies, and say what they would do.")
+app.command("casemate.cli.policy_explain:explain", name="explain", help="Say what becomes of an object, and why.")

@@ -1,0 +1,110 @@
+"""`casemate policy explain`."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+from msgspec.structs import replace
+
+from casemate.cli import policy_files
+from casemate.cli.options import Output
+from casemate.cli.policy_files import Known
+from casemate.errors import InputError
+from casemate.model.judged import Judged
+from casemate.model.policy import Decision, Operation
+from casemate.policy.asking import Asked, namespace_of, verdict
+from casemate.report.policy_verdict import decision, verdicts_json, verdicts_text
+from casemate.sources import objects
+from casemate.sources.objects import FileObject
+
+
+def explain(
+    *,
+    policy: Annotated[list[str], Parameter(name=["--policy", "-p"], negative=(), allow_leading_hyphen=True)],
+    object_: Annotated[list[str], Parameter(name=["--object", "-f"], negative=(), allow_leading_hyphen=True)],
+    namespace_labels: str | None = None,
+    user: str = "",
+    groups: str = "",
+    operation: Literal["CREATE", "UPDATE"] = "CREATE",
+    old: Annotated[list[str], Parameter(negative=())] = [],  # noqa: B006 - cyclopts copies it
+    output: Output = "table",
+) -> int:
+    """Say what becomes of an object that somebody sends to the API server, and why.
+
+    Ends with 0 when it is allowed or changed, with 1 when it is denied.
+
+    Parameters
+    ----------
+    policy
+        Policies and exceptions, and the RuntimeClasses, Nodes and Namespaces beside them; files, folders or -.
+    object_
+        What is sent: any objects that embed Pod templates. Namespaces and RuntimeClasses among them are known, too.
+    namespace_labels
+        Labels of the objects' namespaces (key=value,…); else those of their Namespace objects in the files.
+    user
+        Who asks. Without it, policies about users and groups are not applied.
+    groups
+        The groups of who asks, with commas between.
+    operation
+        CREATE, or UPDATE of what --old holds.
+    old
+        The objects before the update.
+    """
+    sent = objects.load(object_, sys.stdin.buffer)
+    known = policy_files.known(policy_files.read(policy), sent)
+    before = {each.title: each.value for each in objects.load(old, sys.stdin.buffer)} if old else {}
+    if before and operation != "UPDATE":
+        raise InputError("only an update has an object before it", where="--old", fix="add --operation UPDATE")
+    asked = Asked(
+        operation=Operation(operation),
+        user=user,
+        groups=tuple(filter(None, groups.split(","))),
+        labels=None if namespace_labels is None else labels(namespace_labels),
+    )
+    _tell(known, sent, asked)
+    items = list(_judged(known, sent, asked, before))
+    if not items:
+        raise InputError("no object that embeds a Pod template", where=", ".join(object_), fix="name one that does")
+    print(verdicts_json(items) if output == "json" else verdicts_text(items))
+    return 1 if decision(items) is Decision.DENY else 0
+
+
+def labels(text: str) -> dict[str, str]:
+    """The labels of `key=value,…`. Raises `InputError`."""
+    found = {}
+    for each in filter(None, text.split(",")):
+        key, separator, value = each.partition("=")
+        if not separator or not key:
+            fix = "write key=value, with commas between"
+            raise InputError(f"{each!r} is no label", where="--namespace-labels", fix=fix)
+        found[key] = value
+    return found
+
+
+def _judged(
+    known: Known, sent: Sequence[FileObject], asked: Asked, before: dict[str, dict[str, object]]
+) -> Iterator[Judged]:
+    now = datetime.datetime.now(datetime.UTC)
+    single = next(iter(before.values())) if len(before) == len(sent) == 1 else None
+    for each in sent:
+        one = replace(asked, old=before.get(each.title, single))
+        try:
+            found = verdict(known.compiled, each.value, one, known.surroundings.namespaces, now)
+        except InputError as error:
+            raise InputError(error.what, where=each.where, fix=error.fix) from None
+        if found is not None:
+            yield Judged(title=each.title, verdict=found, where=each.where)
+
+
+def _tell(known: Known, sent: Sequence[FileObject], asked: Asked) -> None:
+    """Say on which labels the verdicts rest when they are not given."""
+    if asked.labels is not None or not known.compiled.namespace_keys:
+        return
+    missing = sorted({namespace_of(each.value) for each in sent} - known.surroundings.namespaces.keys())
+    if missing:
+        names = ", ".join(missing)
+        print(f"casemate: no labels of namespace {names} are given: none but its name's counts", file=sys.stderr)
