@@ -62,8 +62,9 @@ class _Head(msgspec.Struct):
 class Written(msgspec.Struct, frozen=True):
     """One document or list item as written: its value and the line where it begins.
 
-    `text` is set when the value may be inexact: the document's text, which begins in line `begin`. Of a list's
-    document, this is the value at `item`. `marks` are positions where the exact parser gave them, `shift` lines higher.
+    `text` is the document's, which begins in line `begin`, unless the exact parser read it: the value may be inexact,
+    but not where it was `folded`. Of a list's document, this is the value at `item`. `marks` are positions where the
+    exact parser gave them, `shift` lines higher.
     """
 
     value: Plain
@@ -74,6 +75,7 @@ class Written(msgspec.Struct, frozen=True):
     item: int | None = None
     marks: Marks | None = None
     shift: int = 0
+    folded: bool = False
 
     def where(self, path: Path = ()) -> str:
         """`file:line:column` of a field, or of the nearest thing around it whose position is known."""
@@ -185,19 +187,18 @@ def _document(text: str, file: str, line: int) -> Iterator[Written | Problem]:
     if "kind" not in text and "\\" not in text:
         yield Written(None, file, line)
         return
-    value = _value(text)
+    try:
+        value, plain = folded(text), True
+    except NotPlainError:
+        value, plain = _parsed(text), False
     if value is None:
         yield from _exact(text.encode(), file, line)
     else:
-        yield from _opened(Written(value, file, line, text, line))
+        yield from _opened(Written(value, file, line, text, line, folded=plain))
 
 
-def _value(text: str) -> Plain | None:
-    """What a document says; None where only the exact parser can tell."""
-    try:
-        return folded(text)
-    except NotPlainError:
-        pass
+def _parsed(text: str) -> Plain | None:
+    """What the fast parser reads; None where it takes the exact one."""
     try:
         return None if _is_trap(text) else yaml12.parse_yaml(text)
     except (ValueError, RecursionError):
@@ -250,7 +251,7 @@ def _opened(written: Written, depth: int = 0) -> Iterator[Written]:
             inner = Written(typed, written.file, lines[index], marks=marks, shift=written.shift)
             yield from _opened(inner, depth=depth + 1)
         else:
-            known = (written.text, written.begin, index, marks, written.shift)
+            known = (written.text, written.begin, index, marks, written.shift, written.folded)
             yield Written(typed, written.file, lines[index], *known)
 
 

@@ -1,123 +1,160 @@
-"""Where values stand in a document of plain lines (`casemate.sources.fast_lines`), without parsing it again.
+"""Where values stand in a document that was folded (`casemate.sources.fast_fold`), without parsing it again.
 
-1. An entry is a key or a dash. The deeper entries after it are its own; the first of them says at which level.
-2. A key has its own position. An item has that of its value, which is its first entry or the text behind the dash.
-3. What is in one line with its key or dash has no entries. What only the exact parser can tell is refused: what a list
-   in one line or an alias holds, and where the value of an empty item or of one with an anchor begins.
-
-The document is taken to be right: somebody read it already.
+1. The keys of a mapping stand in one column, as do the dashes of a list, until a line begins further left. So a key is
+   the first of its name in that column, unless such a line is in between.
+2. A key has its own position. An item has that of its value: the text behind the dash, or where the next line begins.
+3. What is in one line with its key or dash holds nothing with a place of its own. What only the exact parser can tell
+   is refused: what a list in one line or an alias holds, and where an empty value or one with an anchor begins.
 """
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple, TypeAlias
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Final
 
-from casemate.sources.fast_lines import BELOW, LINES, Alias, Anchored, LineValue, NotPlainError
-from casemate.sources.marks import Path, Step
+import msgspec
 
-_ROOT: Final = -1
+from casemate.sources.fast_lines import NotPlainError
+from casemate.sources.marks import Path
 
-_Below: TypeAlias = "dict[str, int] | list[int]"
+_NEXT: Final = re.compile(r" *(?:#[^\n]*)?(?:\n *(?:#[^\n]*)?(?=\n|\Z))*\n( *)(?=([^ \n]))")
+_ANCHOR: Final = re.compile(r" *&[\w-]+")
+_KEY: Final = re.compile(r"(\"?)[a-zA-Z_./][\w./-]*\1:(?![^ \n])", re.ASCII)
+_DASH: Final = re.compile(r"-(?: +(?=[^ \n#])|(?=[ \n]|\Z))")
+_UNTOLD: Final = re.compile(r" *(?:&[\w-]+ +)?(?:\*|\[ *[^\] ])")
 
 
-class _Entry(NamedTuple):
-    line: int
-    key: str | None
-    value: LineValue
+class _Node(msgspec.Struct):
+    """A value: its position, and where its entries begin (0: there are none), in which column (from 0)."""
+
+    start: int
+    first: int = 0
+    column: int = 0
+    known: dict[str, _Node | None] = {}
+    items: list[int] | None = None
 
 
 class Places:
     """The places of one document. Raises `NotPlainError` where it takes the exact parser to tell."""
 
     def __init__(self, text: str) -> None:
-        self._texts = text.split("\n")
-        self._levels: list[int] = []
-        self._entries: list[_Entry] = []
-        self._below: dict[int, _Below] = {}
-        for number, (level, inner, key, value) in enumerate(map(LINES.__getitem__, self._texts)):
-            if level < 0:
-                continue
-            self._levels.append(level)
-            if inner:
-                self._levels += inner
-                self._entries += [_Entry(number, None, BELOW)] * len(inner)
-            self._entries.append(_Entry(number, key, value))
+        self._text = f"\n{text}"
+        self._root = self._below(0, 0, -1)
+        self._root.start = self._root.first or 1
 
     def object(self, line: int) -> Path | None:
         """The path of the object that begins in a line (from 1): an item of a list, or the document."""
-        if not self._entries:
-            return None
-        items = self._find(_ROOT, "items")
-        for index, item in enumerate(self._under(items)) if items is not None else ():
-            if isinstance(item, int) and self._position(item)[0] == line:
+        items = self._child(self._root, "items")
+        for index in range(len(self._items(items)) if items and self._is_list(items) else 0):
+            item = self._child(items, str(index)) if items else None
+            if item and self._place(item)[0] == line:
                 return ("items", index)
-        return () if self._entries[0].line + 1 == line else None
+        return () if self._place(self._root)[0] == line else None
 
     def at(self, path: Path) -> tuple[int, int]:
         """Line and column, from 1, of the value at a path, or of the nearest one around it that is there."""
-        here = _ROOT
-        for step in path:
-            below = self._find(here, step)
-            if below is None:
+        here = self._root
+        for step in map(str, path):
+            found = here.known[step] if step in here.known else self._child(here, step)
+            if found is None:
                 break
-            here = below
-        return self._start(0) if here == _ROOT else self._position(here)
+            here = found
+        return self._place(here)
 
-    def _find(self, entry: int, step: Step) -> int | None:
-        below = self._under(entry)
-        if isinstance(below, dict):
-            return below.get(str(step))
-        return below[int(step)] if str(step).isdecimal() and int(step) < len(below) else None
+    def _place(self, node: _Node) -> tuple[int, int]:
+        start = node.start
+        return self._text.count("\n", 0, start), start - self._text.rfind("\n", 0, start)
 
-    def _under(self, entry: int) -> _Below:
-        """The entries of an entry: by key, or in order."""
-        if entry not in self._below:
-            self._below[entry] = self._own(entry)
-        return self._below[entry]
+    def _child(self, node: _Node, step: str) -> _Node | None:
+        found: _Node | None = None
+        if not node.first:
+            if _UNTOLD.match(self._text, self._value(node)):
+                raise NotPlainError
+        elif not self._is_list(node):
+            found = self._key(node, step)
+        elif step.isdecimal() and int(step) < len(items := self._items(node)):
+            found = self._item(items[int(step)])
+        node.known[step] = found
+        return found
 
-    def _own(self, entry: int) -> _Below:
-        if not self._may_have_entries(entry):
-            return []
-        levels, start = self._levels, entry + 1
-        least = _ROOT if entry == _ROOT else levels[entry]
-        if start == len(levels) or levels[start] <= least:
-            return []
-        wanted, found = levels[start], []
-        for index in range(start, len(levels)):
-            if levels[index] == wanted:
-                found.append(index)
-            elif levels[index] <= least:
-                break
-        return found if wanted & 1 else {self._entries[index].key or "": index for index in found}
+    def _is_list(self, node: _Node) -> bool:
+        return _DASH.match(self._text, node.first) is not None
 
-    def _may_have_entries(self, entry: int) -> bool:
-        if entry == _ROOT:
-            return True
-        value: object = self._entries[entry].value
-        if isinstance(value, Anchored):
-            value = value.value
-        if isinstance(value, Alias) or (isinstance(value, list) and value):
+    def _value(self, node: _Node) -> int:
+        """Where the text of a value begins: behind its key, if it has one."""
+        key = _KEY.match(self._text, node.start)
+        return key.end() if key else node.start
+
+    def _key(self, node: _Node, name: str) -> _Node | None:
+        for wanted in (f"{name}:", f'"{name}":'):
+            if (at := self._entry(node, wanted)) is not None:
+                return self._below(at, at + len(wanted), node.column)
+        return None
+
+    def _entry(self, node: _Node, wanted: str) -> int | None:
+        """Where the entry that begins with this text stands (rule 1)."""
+        text, first = self._text, node.first
+        if text.startswith(wanted, first):
+            return first
+        found = text.find(f"\n{' ' * node.column}{wanted}", first)
+        if found < 0 or _left_of(node.column).search(text, first, found):
+            return None
+        return found + 1 + node.column
+
+    def _items(self, node: _Node) -> list[int]:
+        """Where the dashes of a list stand."""
+        if node.items is None:
+            node.items = list(self._dashes(node))
+        return node.items
+
+    def _dashes(self, node: _Node) -> Iterator[int]:
+        text, here, lead = self._text, node.first, f"\n{' ' * node.column}-"
+        ends = _ends_list(node.column)
+        while True:
+            yield here
+            found = text.find(lead, here)
+            if found < 0 or ends.search(text, here, found):
+                return
+            here = found + 1 + node.column
+
+    def _item(self, dash: int) -> _Node:
+        """The value behind a dash (rule 2)."""
+        text = self._text
+        column = dash - text.rfind("\n", 0, dash) - 1
+        behind = _DASH.match(text, dash)
+        assert behind
+        start = behind.end()
+        if start == dash + 1:
+            node = self._below(dash, start, column)
+            node.start = node.first
+        else:
+            inner = _KEY.match(text, start) or _DASH.match(text, start)
+            node = _Node(start, start if inner else 0, column + start - dash)
+        if not node.start or text.startswith("&", start):
             raise NotPlainError
-        return value is BELOW
+        return node
 
-    def _position(self, entry: int) -> tuple[int, int]:
-        level = self._levels[entry]
-        if not level & 1:
-            return self._start(entry)
-        line, _, value = self._entries[entry]
-        if isinstance(self._under(entry), list) and not self._under(entry):
-            return line + 1, self._column_of_value(entry)
-        if value is not BELOW:
-            raise NotPlainError
-        return self._start(entry + 1)
+    def _below(self, start: int, value: int, column: int) -> _Node:
+        """The node of a key or dash in that column, whose value begins behind it or below."""
+        anchor = _ANCHOR.match(self._text, value)
+        beyond = _NEXT.match(self._text, anchor.end() if anchor else value)
+        if beyond:
+            inner, item = len(beyond[1]), beyond[2] == "-" and self._text[start] != "-"
+            if inner > column or (inner == column and item):
+                return _Node(start, beyond.end(), inner)
+        return _Node(start)
 
-    def _start(self, entry: int) -> tuple[int, int]:
-        return self._entries[entry].line + 1, (self._levels[entry] >> 1) + 1
 
-    def _column_of_value(self, entry: int) -> int:
-        """The column of what stands behind a dash."""
-        if self._entries[entry].value is BELOW or isinstance(self._entries[entry].value, Anchored):
-            raise NotPlainError
-        dash = (self._levels[entry] >> 1) + 1
-        text = self._texts[self._entries[entry].line]
-        return len(text) - len(text[dash:].lstrip(" ")) + 1
+@cache
+def _left_of(column: int) -> re.Pattern[str]:
+    """A line that begins left of a column: there its mapping ends."""
+    return re.compile(rf"\n {{0,{column - 1}}}(?=[^ \n#])" if column else r"(?!)")
+
+
+@cache
+def _ends_list(column: int) -> re.Pattern[str]:
+    """A line that ends the list whose dashes stand in a column: begins left of it, or there with a key."""
+    left = rf" {{0,{column - 1}}}(?=[^ \n#])|" if column else ""
+    return re.compile(rf"\n(?:{left} {{{column}}}(?=[^ \n#-]))")

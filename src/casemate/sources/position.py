@@ -13,47 +13,58 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
-from pathlib import Path
-from typing import TypeAlias
+from pathlib import Path as FilePath
+from typing import NamedTuple, TypeAlias
 
 from casemate.model.workload import Source
 from casemate.sources.fast_files import Content, read
+from casemate.sources.fast_fold import folded
 from casemate.sources.fast_lines import NotPlainError
 from casemate.sources.fast_places import Places
-from casemate.sources.marks import Marks, Step, steps
+from casemate.sources.marks import Marks, Path, steps
 from casemate.sources.parse import parse
 
-_SEPARATOR = re.compile(rb"^---(?=\s|\Z)", re.MULTILINE)
+_SEPARATOR = re.compile(r"^---(?=\s|\Z)", re.MULTILINE)
 
 Place: TypeAlias = tuple[int, int]
 """Line and column, from 1."""
 
 
-def locate(source: Source, paths: Sequence[str], texts: Mapping[str, bytes] | None = None) -> list[Place]:
-    """Where each field stands, or the nearest one around it. `texts` holds what cannot be read twice, by file."""
-    found: list[Place] | None = None
-    if source.file and source.line:
-        documents = _documents(source.file, _changed(source.file), (texts or {}).get(source.file))
-        index = bisect_right(documents, source.line, key=lambda each: each[0]) - 1
-        if index >= 0:
-            begin, text = documents[index]
-            found = _found(text, begin - 1, source.line, [steps(path) for path in paths])
-    return [(source.line, source.column)] * len(paths) if found is None else found
+class Text(NamedTuple):
+    """A document, the line of its file that it begins in, and whether it is known to be of plain lines."""
+
+    text: str
+    begin: int
+    plain: bool = False
 
 
-def _found(text: bytes, before: int, line: int, paths: Sequence[tuple[Step, ...]]) -> list[Place] | None:
-    """The places in a document that begins after so many lines, of fields of the object in a line of the file."""
-    try:
-        places = _places(text)
-        root = places.object(line - before)
-        found = None if root is None else [places.at((*root, *path)) for path in paths]
-    except NotPlainError:
-        found = _exactly(text, line - before, paths)
-    return found and [(here + before, column) for here, column in found]
+def locate(
+    source: Source, paths: Sequence[str], texts: Mapping[str, bytes] | None = None, document: Text | None = None
+) -> list[Place]:
+    """Where each field stands, or the nearest one around it.
+
+    `texts` holds what cannot be read twice, by file; `document` is the object's own, where it need not be read again.
+    """
+    document = document or _document(source, texts or {})
+    if document:
+        line, wanted = source.line - document.begin + 1, [steps(path) for path in paths]
+        try:
+            found = _by_lines(document, line, wanted)
+        except NotPlainError:
+            found = _exactly(document, line, wanted)
+        if found is not None:
+            return [(here + document.begin - 1, column) for here, column in found]
+    return [(source.line, source.column)] * len(paths)
 
 
-def _exactly(text: bytes, line: int, paths: Sequence[tuple[Step, ...]]) -> list[Place] | None:
-    for marks in _positions(text):
+def _by_lines(document: Text, line: int, paths: Sequence[Path]) -> list[Place] | None:
+    places = _places(document.text, document.plain)
+    root = places.object(line)
+    return None if root is None else [places.at((*root, *path)) for path in paths]
+
+
+def _exactly(document: Text, line: int, paths: Sequence[Path]) -> list[Place] | None:
+    for marks in _positions(document.text):
         found = _object(marks, line)
         if found:
             return [(here.line, here.column) for here in map(found.at, paths)]
@@ -69,22 +80,30 @@ def _object(marks: Marks, line: int) -> Marks | None:
     return marks if marks.line == line else None
 
 
+def _document(source: Source, texts: Mapping[str, bytes]) -> Text | None:
+    if not source.file or not source.line:
+        return None
+    documents = _documents(source.file, _changed(source.file), texts.get(source.file))
+    index = bisect_right(documents, source.line, key=lambda each: each.begin)
+    return documents[index - 1] if index else None
+
+
 def _changed(file: str) -> int:
     try:
-        return Path(file).stat().st_mtime_ns
+        return FilePath(file).stat().st_mtime_ns
     except (OSError, ValueError):
         return 0
 
 
 @lru_cache(maxsize=2)
-def _documents(file: str, changed: int, text: bytes | None) -> tuple[tuple[int, bytes], ...]:  # noqa: ARG001
-    """The documents of a file, each with the line that it begins in. `changed` makes an edited file another one."""
-    data = _read(file) if text is None else text
-    begins = [0, *(match.end() for match in _SEPARATOR.finditer(data))]
+def _documents(file: str, changed: int, data: bytes | None) -> tuple[Text, ...]:  # noqa: ARG001
+    """The documents of a file. `changed` makes an edited file another one."""
+    text = (_read(file) if data is None else data).decode("utf-8-sig", "replace").replace("\r\n", "\n")
+    begins = [0, *(match.end() for match in _SEPARATOR.finditer(text))]
     documents, line = [], 1
-    for begin, end in pairwise((*begins, len(data))):
-        documents.append((line, data[begin:end].removesuffix(b"---")))
-        line += data.count(b"\n", begin, end)
+    for begin, end in pairwise((*begins, len(text))):
+        documents.append(Text(text[begin:end].removesuffix("---"), line))
+        line += text.count("\n", begin, end)
     return tuple(documents)
 
 
@@ -93,15 +112,14 @@ def _read(file: str) -> bytes:
     return content.data if isinstance(content, Content) else b""
 
 
-@lru_cache(maxsize=64)
-def _places(text: bytes) -> Places:
-    try:
-        return Places(text.decode("utf-8-sig").replace("\r\n", "\n"))
-    except UnicodeDecodeError:
-        raise NotPlainError from None
+@lru_cache(maxsize=16)
+def _places(text: str, plain: bool) -> Places:
+    if not plain:
+        folded(text)
+    return Places(text)
 
 
-@lru_cache(maxsize=64)
-def _positions(text: bytes) -> tuple[Marks, ...]:
-    documents, _ = parse(text, "")
+@lru_cache(maxsize=16)
+def _positions(text: str) -> tuple[Marks, ...]:
+    documents, _ = parse(text.encode("utf-8", "replace"), "")
     return tuple(each.marks for each in documents)

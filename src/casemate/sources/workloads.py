@@ -28,10 +28,13 @@ from casemate.sources.fast import Written, exactly, read
 from casemate.sources.fast_decode import decode
 from casemate.sources.fast_files import Content, Unreached, contents
 from casemate.sources.marks import shown
-from casemate.sources.position import Place, locate
+from casemate.sources.position import Place, Text, locate
 from casemate.sources.problems import LISTED, Problem, raise_for
 from casemate.sources.shape import Template, bare_containers, is_built_in, templates
 from casemate.sources.surroundings import Neighbours
+
+_REMEMBERED = 64 << 20
+"""Bytes: of so much input the text is kept, so that the lines of findings take no second look at the files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class Collected:
     """Workloads, what stands next to them, and what was left out.
 
     `skipped` could not be used; `unreached` exists and could not be looked at, so that the result is incomplete.
+    `texts` are files that cannot be read twice; `seen` are documents, by file and line of an object in them, that need
+    not be.
     """
 
     workloads: tuple[Workload, ...]
@@ -46,6 +51,7 @@ class Collected:
     skipped: tuple[Problem, ...] = ()
     unreached: tuple[Problem, ...] = ()
     texts: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    seen: Mapping[tuple[str, int], Text] = field(default_factory=dict, repr=False)
 
     def locate(self, source: Source, path: str) -> Source:
         """Where a field such as `spec.template.spec.hostNetwork` stands, or the nearest one around it."""
@@ -54,7 +60,7 @@ class Collected:
 
     def places(self, source: Source, paths: Sequence[str]) -> list[Place]:
         """Line and column of each of several fields of one object."""
-        return locate(source, paths, self.texts)
+        return locate(source, paths, self.texts, self.seen.get((source.file, source.line)))
 
     def shortfall(self) -> IncompleteError | None:
         """What was not looked at, as an error to end with (exit code 4), or None when all was."""
@@ -97,11 +103,14 @@ class _Gathering:
         self._skipped: list[Problem] = []
         self.unreached: list[Problem] = []
         self._texts: dict[str, bytes] = {}
+        self._seen: dict[tuple[str, int], Text] = {}
+        self._size = 0
         self._neighbours = Neighbours()
         self._charts: set[str] = set()
 
     def take(self, content: Content) -> None:
         """Read one file."""
+        self._size += len(content.data)
         if content.kept:
             self._texts[content.file] = content.data
         if not content.named and (chart := _chart_of(content)):
@@ -117,7 +126,12 @@ class _Gathering:
         """All of it, with what stands next to the workloads."""
         surroundings = self._neighbours.around(self.workloads, complete=False)
         return Collected(
-            tuple(self.workloads), surroundings, self.problems(), tuple(self.unreached), MappingProxyType(self._texts)
+            tuple(self.workloads),
+            surroundings,
+            self.problems(),
+            tuple(self.unreached),
+            MappingProxyType(self._texts),
+            MappingProxyType(self._seen),
         )
 
     def problems(self) -> tuple[Problem, ...]:
@@ -140,6 +154,8 @@ class _Gathering:
                 self._skipped.append(found)
             else:
                 self.workloads.append(found)
+                if written.folded and written.text and self._size <= _REMEMBERED:
+                    self._seen[written.file, written.line] = Text(written.text, written.begin, plain=True)
 
 
 def _chart_of(content: Content) -> str:

@@ -247,11 +247,14 @@ def _ordinary_lines(draw: st.DrawFn) -> str:
 @example("items:\n- a: 1\n  b:\n  - c\n-\n  - d: &n\n      x: 1\n- e: *n\n- x")
 @example(_PLAIN)
 def test_lines_tell_the_same_places_as_the_exact_parser(text: str) -> None:
-    documents, problems = parse(text.encode(), "")
-    if problems or len(documents) != 1:
+    try:
+        if folded(text) is None:
+            return
+    except NotPlainError:
         return
-    for path in _paths(documents[0].value):
-        here = documents[0].marks.at(path)
+    (document,), _ = parse(text.encode(), "")
+    for path in _paths(document.value):
+        here = document.marks.at(path)
         with suppress(NotPlainError):
             assert Places(text).at(path) == (here.line, here.column), path
 
