@@ -12,12 +12,14 @@ from cyclopts import App, Parameter
 
 from casemate.cli.options import Output
 from casemate.errors import InputError, MissingError
+from casemate.model.node_check import Verdict
 
 if TYPE_CHECKING:
     from casemate.node.daemon import Where
 
 app = App(name="node", help="Inspect a node's container runtime, prepare it for more handlers, and undo that.")
 
+_FINDINGS = 1
 _INCOMPLETE = 4
 
 
@@ -42,6 +44,50 @@ class Runtime:
 
 
 Handlers = Annotated[list[str], Parameter(name="--handler", negative=())]
+
+
+@app.command
+def doctor(
+    *,
+    runtime: Runtime | None = None,
+    kubeconfig: str | None = None,
+    context: str | None = None,
+    classes: Annotated[list[Path], Parameter(negative=())] = [],  # noqa: B006
+    output: Output = "table",
+) -> int:
+    """Look at this node's runtime, handlers, kernel and containers, and judge how hardened they are. Changes nothing.
+
+    Ends with 1 when a check failed, with 4 when none did but something could not be looked at.
+
+    Parameters
+    ----------
+    kubeconfig
+        Compare with the RuntimeClasses of this cluster.
+    context
+        The kubeconfig's context; else its current one. Asks the cluster as well.
+    classes
+        A file of RuntimeClasses to compare with instead; repeatable.
+    """
+    from msgspec.structs import replace
+
+    from casemate.node import checks, inspect
+    from casemate.node import classes as runtime_classes
+    from casemate.report import node_doctor
+
+    facts = inspect.look((runtime or Runtime()).where())
+    if classes:
+        facts = replace(facts, classes=runtime_classes.of_files(classes))
+    elif kubeconfig is not None or context is not None:
+        facts = replace(facts, classes=runtime_classes.of_cluster(kubeconfig, context, facts.name))
+    found = checks.run(facts)
+    print(node_doctor.doctor_json(facts, found) if output == "json" else node_doctor.doctor_text(facts, found), end="")
+    return _code({each.verdict for each in found})
+
+
+def _code(verdicts: set[Verdict]) -> int:
+    if Verdict.FAIL in verdicts:
+        return _FINDINGS
+    return _INCOMPLETE if Verdict.COULD_NOT_LOOK in verdicts else 0
 
 
 @app.command
@@ -83,12 +129,11 @@ def apply(
         Do not ask.
     """
     from casemate.node import apply as applying
-    from casemate.node import prepare
     from casemate.report import node_plan
 
     _require_root("apply")
     where = (runtime or Runtime()).where()
-    found = prepare.prepare(where, handler)
+    found = applying.begin(where, handler, _say)
     if not found.plan.is_empty:
         print(node_plan.plan_text(found.plan), end="", file=sys.stderr)
         _agree("apply", yes)

@@ -238,15 +238,19 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClassFact(msgspec.Struct, frozen=True, kw_only=True):
-    """A RuntimeClass of the cluster."""
+    """A RuntimeClass of the cluster. `selects`: its node selector keeps its Pods away from this node."""
 
     name: str
     handler: str
-    overhead: dict[str, str] = {}
+    selects: bool = False
 
 
 class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """All that `node doctor` looked at."""
+    """All that `node doctor` looked at.
+
+    `files` are by what they are to the runtime, `hosts` the texts of registries' hosts.toml by path, `digests` those of
+    prepared files and programs as they are now. `left_overs` are where, what, fix and source of what needs Docker.
+    """
 
     name: str
     daemon: Daemon
@@ -255,6 +259,8 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
     handlers: tuple[NodeHandler, ...] = ()
     programs: tuple[Program, ...] = ()
     files: dict[str, tuple[FileFact, ...]] = {}
+    hosts: dict[str, str] = {}
+    accepts_any_image: bool = False
     listeners: Look[tuple[Listener, ...]] = Unseen("the runtime does not run")
     kubelet: Look[Toml] = Unseen("no kubelet runs here")
     kubelet_version: str = ""
@@ -265,4 +271,3 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
     root_filesystem_shared: Look[bool] = Unseen("the runtime's root is not there")
     audit_rules: Look[str] = Unseen("auditctl is not installed")
     left_overs: tuple[tuple[str, str, str, str], ...] = ()
-    unseen: tuple[str, ...] = ()

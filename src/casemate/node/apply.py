@@ -35,6 +35,14 @@ Say: TypeAlias = Callable[[str], None]
 _NEW_MODE = 0o644
 
 
+def begin(where: Where, names: Sequence[str], say: Say) -> Prepared:
+    """The plan to show, after what was left unfinished is taken back."""
+    store = Store(daemon.find(where).config_file)
+    with store.locked():
+        recover(store, say)
+        return prepare.prepare(where, names)
+
+
 def apply(where: Where, names: Sequence[str], seen: Prepared, say: Say, tries: int = measure.TRIES) -> Outcome:
     """Do what the plan `seen` says. Raises `RuntimeFault` when it failed and was taken back."""
     store = Store(seen.plan.config_file)

@@ -15,7 +15,7 @@ def quiet(_: str) -> None:
 
 
 def applied(node: Node, names: list[str]) -> None:
-    apply.apply(node.where, names, prepare.prepare(node.where, names), quiet, tries=1)
+    apply.apply(node.where, names, apply.begin(node.where, names, quiet), quiet, tries=1)
 
 
 @pytest.fixture
