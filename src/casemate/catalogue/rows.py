@@ -189,13 +189,13 @@ Answer: TypeAlias = Literal["yes", "partly", "no", "unknown", "n-a"]
 class Answered(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whether a defence stops an escape, `unless` something undoes it. `n-a`: it cannot happen there at all.
 
-    Unset certainty: the row's.
+    Unset certainty: inferred from what the escape needs; the row's own is of the escape.
     """
 
     answer: Answer
     because: str = ""
     unless: When | None = None
-    certainty: Certainty | None = None
+    certainty: Certainty = "inferred"
 
 
 class Escape(Row, frozen=True, kw_only=True, forbid_unknown_fields=True):

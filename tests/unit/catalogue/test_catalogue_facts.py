@@ -27,6 +27,9 @@ STOPPED: list[tuple[str, Defence, str]] = [
     ("CVE-2025-52881", "lsm", "no"),
     ("CVE-2026-31431", "seccomp", "no"),
     ("CVE-2026-31431", "unprivileged", "no"),
+    ("CVE-2026-53362", "seccomp", "no"),  # plain sockets: no user namespace is needed
+    ("CVE-2026-53362", "unprivileged", "no"),
+    ("CVE-2026-53359", "kata", "partly"),
     ("CVE-2026-53488", "kata", "no"),
     ("CVE-2026-53488", "confidential", "no"),  # as kata, where nothing else is known
     ("CVE-2026-96812", "default", "n-a"),
@@ -70,6 +73,17 @@ def test_how_a_feature_fares(fit: str, families: tuple[Family, ...], outcome: Ou
     row = SHIPPED.row(fit)
     assert isinstance(row, Fit)
     assert row.cell(families).outcome is outcome
+
+
+def test_hardly_an_escape_rests_on_what_nobody_read() -> None:
+    unread = {row.id for row in SHIPPED.escapes if row.certainty == "known"}
+    assert unread <= {"CVE-2017-5123", "CVE-2017-1000112", "CVE-2023-0386"}
+
+
+def test_an_answer_that_says_nothing_of_its_certainty_is_inferred() -> None:
+    row = SHIPPED.row("CVE-2016-5195")
+    assert isinstance(row, Escape)
+    assert (row.certainty, row.by("seccomp").certainty) == ("documented", "inferred")
 
 
 def test_escapes_say_something_of_each_defence() -> None:
