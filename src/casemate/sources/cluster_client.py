@@ -72,7 +72,7 @@ class Client:
                 base_url=access.server,
                 headers=headers,
                 auth=access.password,
-                verify=_context(access),
+                verify=tls_context(access),
                 proxy=access.proxy or None,
                 trust_env=not access.proxy,
             )
@@ -164,7 +164,8 @@ def _status(answer: httpx.Response) -> _Status:
         return _Status()
 
 
-def _context(access: Access) -> ssl.SSLContext:
+def tls_context(access: Access) -> ssl.SSLContext:
+    """How the cluster's certificate is checked, and ours is shown. Raises `InputError` for one that is unusable."""
     try:
         authority = access.authority.decode() if access.authority else None
         context = ssl.create_default_context(cadata=authority)
