@@ -13,10 +13,11 @@ What a policy means, in the order in which `casemate.policy` decides:
    In an exception's scope a Pod counts as its controller's kind only where a controller asks, or nobody is known to: a
    Pod names its owner itself.
 2. *Class*: permitted sets of all matching policies intersect. An absent `permitted` permits every class, an empty one
-   none but unset. Unset (and "") is the class that the node's default handler gives, and must be permitted like any: by
-   the name "", or by that handler's boundary. Names are compared whole; a boundary is that of the class's handler, or
-   what its name declares where RuntimeClasses are not known (`surroundings.complete` is false); labels are those of a
-   RuntimeClass that is known. A class that a completely known cluster lacks is refused by every matching policy.
+   none but unset. Unset (and "") is the class that the node's default handler gives, and must be permitted like any:
+   by the name "", by that of a class with the same handler, or by that handler's boundary. Names are compared whole; a
+   boundary is that of the class's handler, or what its name declares where RuntimeClasses are not known
+   (`surroundings.complete` is false); labels are those of a RuntimeClass that is known. A class that a completely known
+   cluster lacks is refused by every matching policy.
 3. *Minimum*: the class's boundary, resolved by its handler, must reach `minimum`; `need` is what `assess` says.
    The workload's own labels may raise that, not lower it. Unknown reaches nothing. A shared kernel reaches `hardened`
    where every `Part` holds. A class whose name claims more than its known handler gives is refused by every
@@ -135,8 +136,20 @@ SANDBOX_ANNOTATIONS: Final = (
     "io.kubernetes.cri-o.",
     "io.kubernetes.cri.",
     "com.github.containers.virtcontainers.",
+    "module.wasm.image/",
+    "org.systemd.property.",
+    "cpu-freq-governor.crio.io",
+    "devices.crio.io",
+    "platform-runtime-path.crio.io",
+    "seccomp-profile.crio.io",
+    "shm-size.crio.io",
+    "umask.crio.io",
+    "unified-cgroup.crio.io",
+    "userns-mode.crio.io",
 )
-"""Prefixes of annotations by which a Pod reconfigures its sandbox (CVE-2020-27151, google/gvisor#3494)."""
+"""Prefixes of annotations by which a Pod reconfigures its sandbox (CVE-2020-27151, google/gvisor#3494): those of Kata,
+gVisor, crun, runc (docs/systemd.md) and CRI-O (pkg/annotations, both generations).
+"""
 
 CONTROLLERS: Final = frozenset(
     {

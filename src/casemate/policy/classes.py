@@ -1,6 +1,7 @@
 """What a class gives: its boundary, its labels, whether it exists, whether its name lies, whether a node has it.
 
-1. Unset is what the node's default handler gives (`PolicySettings.default_handler`).
+1. Unset is what the node's default handler gives (`PolicySettings.default_handler`), and is permitted as any class of
+   that handler is (`same`): where none is known, as the class of the handler's name.
 2. A known RuntimeClass is what its handler is, told apart by its node selector where managed variants share a name
    (`casemate.catalogue.runtimes`). A handler that the catalogue does not know is of unknown boundary.
 3. Where the cluster is not completely known, an unknown class is what its name declares; in a known one it is missing.
@@ -26,7 +27,10 @@ _KEPT: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class ClassFacts:
-    """One class as far as policies ask. `declared`: only its name says so. `lies` and `homeless` are reasons, if so."""
+    """One class as far as policies ask. `declared`: only its name says so. `lies` and `homeless` are reasons, if so.
+
+    `same` are, for unset, the classes of the same handler.
+    """
 
     name: str
     boundary: Boundary
@@ -37,6 +41,7 @@ class ClassFacts:
     declared: bool = False
     lies: str = ""
     homeless: str = ""
+    same: frozenset[str] = frozenset()
 
 
 class Classes:
@@ -66,13 +71,18 @@ class Classes:
 
     def _facts(self, name: str) -> ClassFacts:
         if not name:
-            return ClassFacts("", self._runtimes.boundary_of_handler(self._default), self._default)
+            return self._unset()
         document = self._documents.get(name)
         if document is not None:
             return self._documented(name, document)
         if self._surroundings.complete:
             return ClassFacts(name, Boundary.UNKNOWN, missing=True)
         return ClassFacts(name, self._runtimes.boundary_of_class(name), declared=True)
+
+    def _unset(self) -> ClassFacts:
+        named = frozenset(name for name, each in self._documents.items() if each.handler == self._default)
+        same = named if named or self._surroundings.complete else frozenset((self._default,))
+        return ClassFacts("", self._runtimes.boundary_of_handler(self._default), self._default, same=same)
 
     def _documented(self, name: str, document: RuntimeClass) -> ClassFacts:
         selector = document.scheduling.nodeSelector if document.scheduling else {}

@@ -2,8 +2,8 @@
 
 1. An absent `permitted` permits every class and lists no annotation.
 2. An empty one permits unset only.
-3. An entry permits by whole name, by boundary of the class (`vm`, `>=vm`; unknown is none), or by all of its labels of
-   the RuntimeClass.
+3. An entry permits by whole name (unset also by that of a class with the same handler), by boundary of the class (`vm`,
+   `>=vm`; unknown is none), or by all of its labels of the RuntimeClass.
 4. An annotation is listed by its whole name, or by what it begins with before a final `*`.
 """
 
@@ -58,7 +58,7 @@ def sandbox_annotations(annotations: Mapping[str, str]) -> list[str]:
 def _test(entry: Permit) -> _Test:
     if entry.name is not None:
         name = entry.name
-        return lambda of: of.name == name
+        return lambda of: of.name == name or name in of.same
     if entry.boundary:
         return _of_boundary(entry.boundary)
     labels = entry.labels.items()
