@@ -1,7 +1,7 @@
 """Render the public charts of charts.yaml once: `python tests/assess/charts.py`.
 
-1. Versions are pinned, and modules are checked against their recorded hashes. Modules are only read: they go to a folder
-   that is removed again.
+1. Versions are pinned, and modules are checked against their recorded hashes. They are only read, in a folder that is
+   removed again.
 2. What they render to is kept in ~/.cache/casemate/charts/<hash of charts.yaml>/, moved there when it is whole; Helm,
    built from its module, in ~/.cache/casemate/helm/<version>/.
 3. A chart whose dependencies are in other repositories is rendered without them.

@@ -31,10 +31,14 @@ _CLASS = "under-test"
 
 
 class Under(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What stops a workload under a runtime, by parts of paths. `fails` is complete unless there may be `more`."""
+    """What stops a workload under a runtime, by parts of paths. `fails` is complete unless there may be `more`.
+
+    `breaks` either fails or differs: sources disagree.
+    """
 
     fails: tuple[str, ...] | None = None
     differs: tuple[str, ...] = ()
+    breaks: tuple[str, ...] = ()
     more: bool = False
 
 
