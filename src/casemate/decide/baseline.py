@@ -32,7 +32,7 @@ def parse(data: bytes, where: str) -> frozenset[str]:
     """The fingerprints of an earlier assessment. Raises InputError when it is none."""
     try:
         found = msgspec.json.decode(data, type=_Assessment)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise InputError(f"no assessment in JSON: {error}", where=where, fix=_FIX) from None
     if found.kind != "Assessment":
         raise InputError(f"a document of kind {found.kind!r}, not an Assessment", where=where, fix=_FIX)

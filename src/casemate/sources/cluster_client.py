@@ -32,6 +32,7 @@ PAGE: Final = 500
 _TRIES: Final = 3
 _LONGEST_WAIT: Final = 10.0
 _LONGEST_REQUEST: Final = 60.0
+_UNDECODABLE: Final = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 
 
 class _ListMeta(msgspec.Struct):
@@ -153,14 +154,14 @@ def _is_passing(status: int) -> bool:
 def _decoded(answer: bytes) -> _Page:
     try:
         return msgspec.json.decode(answer, type=_Page)
-    except msgspec.DecodeError:
+    except _UNDECODABLE:
         raise UnreadError("the server's answer is no list of objects") from None
 
 
 def _status(answer: httpx.Response) -> _Status:
     try:
         return msgspec.json.decode(answer.content, type=_Status)
-    except msgspec.DecodeError:
+    except _UNDECODABLE:
         return _Status()
 
 

@@ -64,7 +64,7 @@ def ask(plugin: Plugin, server: str, folder: Path) -> Given:
         raise RefusedError(f"plugin {plugin.command} wants to talk to a person", fix="log in first, or use a token")
     try:
         status = msgspec.json.decode(_run(plugin, server, folder), type=_Credential).status
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise InputError(f"plugin {plugin.command} gave no ExecCredential: {error}", fix="run it by hand") from None
     if not status.token and not (status.client_certificate_data and status.client_key_data):
         raise InputError(f"plugin {plugin.command} gave neither token nor certificate", fix="run it by hand")

@@ -15,7 +15,11 @@ def test_fingerprints_of_all_items_are_known() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"{", b"[]", b'{"kind": "Assessment"}', b'{"kind": "List", "items": []}', b'{"items": [{}]}', b"\xff"]
+    "data",
+    [
+        *(b"", b"{", b"[]", b'{"kind": "Assessment"}', b'{"kind": "List", "items": []}', b'{"items": [{}]}', b"\xff"),
+        pytest.param(b'{"kind": "Assessment", "items": [], "more": ' + b"[" * 100_000, id="deep"),
+    ],
 )
 def test_anything_else_is_an_error_and_no_empty_baseline(data: bytes) -> None:
     with pytest.raises(InputError) as error:

@@ -128,10 +128,23 @@ def test_one_time_limit_holds_for_all_requests(server: Server) -> None:
     assert time.monotonic() - began < 2
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"items": 7}', b"\xff", b'{"items": ["\xff"'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b"<html>", b"[]", b'{"items": 7}', b"\xff", b'{"items": ["\xff"', b'{"metadata": {"continue": "\xca"}}'),
+        pytest.param(b'{"items": ' + b"[" * 100_000, id="deep"),
+    ],
+)
 def test_an_answer_that_is_no_list_is_said(server: Server, body: bytes) -> None:
     answer(server, 200, body)
     with pytest.raises(UnreadError, match="no list"):
+        read(server)
+
+
+@pytest.mark.parametrize("body", [b'{"message": "\xff"}', pytest.param(b'{"message": ' + b"[" * 100_000, id="deep")])
+def test_a_refusal_that_cannot_be_read_is_still_one(server: Server, body: bytes) -> None:
+    answer(server, 403, body)
+    with pytest.raises(UnreadError, match="the server answered 403"):
         read(server)
 
 
