@@ -1,10 +1,12 @@
-"""An assessment as PolicyReports (`wgpolicyk8s.io/v1alpha2`): one per namespace, whatever its number of workloads.
+"""An assessment as reports for Kubernetes: one per namespace, whatever its number of workloads.
 
 1. One result per namespace and rule, so that a report's size does not grow with the workloads and never nears the
    limit of an object in etcd. The counts are properties; at most ten workloads are named.
 2. `fail`: the rule counts for a workload; `skip`: all of it is accepted or known; the gap's rule is also told when it
    passes. Severity: the gap is high, what matters medium, what is reduced low.
 3. Names are made of the namespace's alone; a second report replaces the first.
+4. PolicyReports are of `wgpolicyk8s.io/v1alpha2`; its successor `openreports.io/v1alpha1` has the same results in a
+   Report, whose source stands outside of them too.
 """
 
 from __future__ import annotations
@@ -23,12 +25,25 @@ _NAMED = 10
 _RESULTS = ("pass", "fail", "warn", "error", "skip")
 
 
+_POLICY_REPORT: Document = {"apiVersion": "wgpolicyk8s.io/v1alpha2", "kind": "PolicyReport"}
+_OPEN_REPORT: Document = {"apiVersion": "openreports.io/v1alpha1", "kind": "Report", "source": "casemate"}
+
+
 def policy_reports(assessment: Assessment) -> str:
-    """A `List` that kubectl applies."""
+    """A `List` of PolicyReports that kubectl applies."""
+    return _listed(assessment, _POLICY_REPORT)
+
+
+def open_reports(assessment: Assessment) -> str:
+    """The same as Reports of OpenReports."""
+    return _listed(assessment, _OPEN_REPORT)
+
+
+def _listed(assessment: Assessment, head: Document) -> str:
     namespaces: defaultdict[str, list[Entry]] = defaultdict(list)
     for entry in assessment.entries:
         namespaces[entry.item.workload.namespace or "default"].append(entry)
-    items = [_report(name, entries, assessment) for name, entries in sorted(namespaces.items())]
+    items = [head | _report(name, entries, assessment) for name, entries in sorted(namespaces.items())]
     return encoded({"apiVersion": "v1", "kind": "List", "items": items})
 
 
@@ -36,8 +51,6 @@ def _report(namespace: str, entries: list[Entry], assessment: Assessment) -> Doc
     results = list(_results(entries, assessment))
     counts = Counter(str(each["result"]) for each in results)
     return {
-        "apiVersion": "wgpolicyk8s.io/v1alpha2",
-        "kind": "PolicyReport",
         "metadata": {
             "name": "casemate",
             "namespace": namespace,

@@ -22,7 +22,7 @@ from casemate.report import assess_html, assess_json, assess_sarif
 from casemate.report.assess_document import Assessment, FailOn
 from casemate.report.assess_flat import assessment_csv, assessment_markdown
 from casemate.report.assess_junit import junit
-from casemate.report.assess_policyreport import policy_reports
+from casemate.report.assess_policyreport import open_reports, policy_reports
 from casemate.report.assess_table import table, wide
 
 TEXTS = {
@@ -59,6 +59,7 @@ RENDERERS: dict[str, Callable[[Assessment], str]] = {
     "markdown": assessment_markdown,
     "csv": assessment_csv,
     "policyreport": policy_reports,
+    "openreports": open_reports,
 }
 
 
@@ -86,7 +87,7 @@ def test_no_character_acts_or_hides_in_what_a_person_reads(name: str, text: str)
 
 
 @pytest.mark.parametrize("text", [TEXTS["escape-sequence"], TEXTS["right-to-left"], TEXTS["markup"], TEXTS["tags"]])
-@pytest.mark.parametrize("name", ["json", "sarif", "policyreport"])
+@pytest.mark.parametrize("name", ["json", "sarif", "policyreport", "openreports"])
 def test_json_formats_stay_json(name: str, text: str) -> None:
     assert json.loads(RENDERERS[name](hostile(text)))
 
@@ -412,3 +413,11 @@ def test_an_unknown_boundary_is_a_gap_everywhere() -> None:
     item = assessed(has=Boundary.UNKNOWN, need=Boundary.SHARED, findings=())
     assert item.findings == (GAP,)
     assert assessment(item).failed
+
+
+def test_open_reports_have_the_results_of_policy_reports_in_objects_of_their_own() -> None:
+    shown = assessment(assessed(), fine())
+    (old,), (new,) = (json.loads(each(shown))["items"] for each in (policy_reports, open_reports))
+    assert (old["apiVersion"], old["kind"]) == ("wgpolicyk8s.io/v1alpha2", "PolicyReport")
+    assert (new["apiVersion"], new["kind"], new["source"]) == ("openreports.io/v1alpha1", "Report", "casemate")
+    assert (new["results"], new["summary"], new["scope"]) == (old["results"], old["summary"], old["scope"])
