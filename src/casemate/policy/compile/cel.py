@@ -54,12 +54,18 @@ def numbers(values: Iterable[int]) -> str:
 
 def text_lists(values: Iterable[Iterable[str]]) -> str:
     """A list of lists of strings."""
-    return f"[{', '.join(map(texts, values))}]"
+    return typed(f"[{', '.join(map(texts, values))}]")
 
 
 def clauses(values: Iterable[Iterable[Iterable[str]]]) -> str:
     """A list of lists of lists of strings."""
-    return f"[{', '.join(map(text_lists, values))}]"
+    lists = (f"[{', '.join(map(texts, each))}]" for each in values)
+    return typed(f"[{', '.join(lists)}]")
+
+
+def typed(literal: str) -> str:
+    """The literal as a variable may hold it: one of empty lists would be taken for lists of numbers."""
+    return literal if set(literal) - set("[], ") else f"dyn({literal})"
 
 
 def used(variables: Mapping[str, str], *roots: str) -> dict[str, str]:

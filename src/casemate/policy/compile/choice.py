@@ -65,7 +65,7 @@ def _upgrade(tables: Tables, held: str) -> str:
     """Policies with `upgrade` to whose default the current class gives way."""
     upgrading = tables.numbers(lambda each: _has_default(each) and each.spec.upgrade)
     if not upgrading:
-        return "[]"
+        return "dyn([])"
     refused = f"!({permits(tables)})"
     if tables.exceptions:
         refused += f" && !({exempting.accepted(held, Rule.CLASS_NOT_PERMITTED, 'variables.class')})"

@@ -106,7 +106,7 @@ def atoms(side: Side, asked: Iterable[str]) -> tuple[Variable, ...]:
     wanted = sorted(set(asked))
     return (
         *_image_names(side, wanted),
-        Variable(side.name("atoms"), " + ".join((*_lists(side, wanted), *_of_images(side, wanted))) or "[]"),
+        Variable(side.name("atoms"), " + ".join((*_lists(side, wanted), *_of_images(side, wanted))) or "dyn([])"),
     )
 
 

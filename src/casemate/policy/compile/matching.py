@@ -33,7 +33,7 @@ def candidates(name: str, found: Index) -> tuple[Variable, ...]:
         terms.append(f"({cel.text(key)} in variables.namespaceLabels ? {term} : [])")
     if found.always:
         terms.append(cel.numbers(found.always))
-    return (*variables, Variable(name, " + ".join(terms) or "[]"))
+    return (*variables, Variable(name, " + ".join(terms) or "dyn([])"))
 
 
 def holding(side: Side, name: str, candidates: str, found: Index, also: str = "") -> tuple[Variable, ...]:

@@ -23,7 +23,7 @@ from casemate.catalogue.tables import Catalogue
 from casemate.errors import InputError
 from casemate.model.policy import Mode, Policy, PolicyException, PolicySettings
 from casemate.model.surroundings import Surroundings
-from casemate.policy.compile import cel, choice, cost, exempting, facts, gaps, matching, selection, verdicts
+from casemate.policy.compile import anchors, cel, choice, cost, exempting, facts, gaps, matching, selection, verdicts
 from casemate.policy.compile.cel import Variable
 from casemate.policy.compile.gaps import Gap
 from casemate.policy.compile.tables import Tables, tables
@@ -114,7 +114,7 @@ def _objects(made: Tables, version: tuple[int, int]) -> list[Object]:
     for mode, action in _ACTIONS.items():
         if made.of_mode(mode):
             objects += _validating(made, mode, action)
-    return objects
+    return [*objects, *_guarding(made)]
 
 
 def _mutating(made: Tables) -> list[Object]:
@@ -174,6 +174,27 @@ def _validating(made: Tables, mode: Mode, action: str) -> list[Object]:
     ]
 
 
+def _guarding(made: Tables) -> list[Object]:
+    """The policy that guards what the others rest on."""
+    rules = [_rule(group, resources, operations, "Cluster") for group, resources, operations in anchors.RULES]
+    validations = [
+        {"expression": holds, **({"messageExpression": says} if says else {}), "message": text, "reason": "Forbidden"}
+        for holds, says, text in anchors.VALIDATIONS
+    ]
+    spec: Object = {
+        "failurePolicy": "Fail",
+        "matchConstraints": {"matchPolicy": "Equivalent", "resourceRules": rules},
+        "matchConditions": [{"name": "not-a-guardian", "expression": anchors.not_a_guardian(made)}],
+        "variables": [{"name": name, "expression": text} for name, text in anchors.variables(made).items()],
+        "validations": validations,
+    }
+    binding: Object = {"policyName": anchors.NAME, "validationActions": ["Deny"]}
+    return [
+        _object("ValidatingAdmissionPolicy", anchors.NAME, spec),
+        _object("ValidatingAdmissionPolicyBinding", anchors.NAME, binding),
+    ]
+
+
 def _common(made: Tables, sides: Iterable[facts.Side]) -> tuple[Variable, ...]:
     """What mutation and validation stand on: the request, and which policies and exceptions are about it."""
     found = selection.index([selection.of_policy(each) for each in made.policies])
@@ -205,13 +226,13 @@ def _narrowed(policies: Sequence[Policy]) -> Iterator[Object]:
             yield {"key": key, "operator": "In", "values": sorted(values)}
 
 
-def _rule(group: str, resources: Sequence[str], operations: Sequence[str]) -> Object:
+def _rule(group: str, resources: Sequence[str], operations: Sequence[str], scope: str = "Namespaced") -> Object:
     return {
         "apiGroups": [group],
         "apiVersions": ["v1"],
         "operations": list(operations),
         "resources": list(resources),
-        "scope": "Namespaced",
+        "scope": scope,
     }
 
 

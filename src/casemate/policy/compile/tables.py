@@ -18,19 +18,25 @@ from casemate.catalogue.tables import Catalogue
 from casemate.model.boundary import Boundary
 from casemate.model.policy import Mode, Permit, Policy, PolicyException, PolicySettings
 from casemate.model.surroundings import Surroundings
-from casemate.policy.classes import Classes, ClassFacts
+from casemate.policy.classes import ClassFacts
+from casemate.policy.evaluate import PolicySet
 from casemate.policy.permitted import compiled
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """Policies by number with everything that is known of classes. `complete`: no other class exists."""
+    """Policies by number with everything that is known of classes.
+
+    `complete`: no other class exists. `namespace_keys` and `class_keys` are of labels that policies lean on.
+    """
 
     policies: tuple[Policy, ...]
     exceptions: tuple[PolicyException, ...]
     classes: tuple[ClassFacts, ...]
     settings: PolicySettings
     complete: bool
+    namespace_keys: tuple[str, ...]
+    class_keys: tuple[str, ...]
 
     def names(self, holds: Callable[[ClassFacts], bool]) -> list[str]:
         """The names of classes of which something holds."""
@@ -66,7 +72,8 @@ def tables(
     settings: PolicySettings,
 ) -> Tables:
     """The tables of these documents."""
-    classes = Classes(replace(surroundings, complete=True), catalogue, settings)
+    found = PolicySet(policies, exceptions, replace(surroundings, complete=True), catalogue, settings)
+    classes = found.classes
     names = dict.fromkeys(("", *classes.names, *_named(policies, exceptions)))
     numbered = sorted(policies, key=lambda each: (-classes.facts(each.spec.default).boundary, each.title))
     with_default = [each for each in numbered if each.spec.default]
@@ -77,6 +84,8 @@ def tables(
         classes=tuple(map(classes.facts, names)),
         settings=settings,
         complete=surroundings.complete,
+        namespace_keys=tuple(sorted(found.namespace_keys)),
+        class_keys=tuple(sorted(found.class_keys)),
     )
 
 

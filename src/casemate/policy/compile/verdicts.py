@@ -61,6 +61,8 @@ class Judging:
 
     def variables(self) -> Iterator[Variable]:
         """What the rules stand on: the class, and the policies that judge."""
+        yield Variable("defaults", cel.texts(each.spec.default for each in self.tables.policies))
+        yield Variable("permitted", cel.text_lists(self.tables.permitted(each) for each in self.tables.policies))
         chosen = f"variables.chosen >= 0 && {choice.LEFT_AS_IT_IS}"
         changing = choice.changes(self.tables)
         yield Variable(
@@ -140,7 +142,6 @@ def _terms(judging: Judging) -> Iterator[_Term]:
 
 def _permitted(judging: Judging) -> Iterator[_Term]:
     tables, name = judging.tables, judging.name(NEW)
-    table = Variable("permitted", cel.text_lists(tables.permitted(each) for each in tables.policies))
     refused = cel.both(f"!({judging.unchanged()})", f"!({choice.permits(tables, name)})")
     unset = judging.reasons(
         Rule.CLASS_UNSET, f"{name} == '' && {refused}", "'no class is set, and unset is not permitted'"
@@ -148,7 +149,7 @@ def _permitted(judging: Judging) -> Iterator[_Term]:
     named = judging.reasons(
         Rule.CLASS_NOT_PERMITTED, f"{name} != '' && {refused}", f"'class ' + {name} + ' is not permitted'"
     )
-    yield _Term((table,), f"{unset} + {named}")
+    yield _Term((), f"{unset} + {named}")
 
 
 def _missing(judging: Judging) -> _Term:
