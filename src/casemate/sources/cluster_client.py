@@ -58,27 +58,32 @@ class UnreadError(Exception):
         self.missing = missing
 
 
+def connection(access: Access) -> httpx.Client:
+    """A connection as those credentials' owner, to be closed. Raises `InputError` for what cannot be used."""
+    headers = [("Accept", "application/json"), ("User-Agent", "casemate"), *access.headers.items()]
+    headers += [("Impersonate-Group", each) for each in access.groups]
+    try:
+        return httpx.Client(
+            base_url=access.server,
+            headers=headers,
+            auth=access.password,
+            verify=_context(access),
+            proxy=access.proxy or None,
+            trust_env=not access.proxy,
+        )
+    except (httpx.InvalidURL, ValueError) as error:
+        raise InputError(f"cannot use the cluster's address: {error}", where=access.server) from None
+
+
 class Client:
     """A connection to one API server, to be closed."""
 
     def __init__(self, access: Access, seconds: float) -> None:
         self._limit = seconds
         self._ends = time.monotonic() + seconds
-        headers = [("Accept", "application/json"), ("User-Agent", "casemate"), *access.headers.items()]
-        headers += [("Impersonate-Group", each) for each in access.groups]
         self._extensions = {"sni_hostname": access.server_name} if access.server_name else {}
         self._server = access.server
-        try:
-            self._http = httpx.Client(
-                base_url=access.server,
-                headers=headers,
-                auth=access.password,
-                verify=tls_context(access),
-                proxy=access.proxy or None,
-                trust_env=not access.proxy,
-            )
-        except (httpx.InvalidURL, ValueError) as error:
-            raise InputError(f"cannot use the cluster's address: {error}", where=access.server) from None
+        self._http = connection(access)
 
     def __enter__(self) -> Self:
         return self
