@@ -16,11 +16,12 @@ from __future__ import annotations
 
 import copy
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Final, TypeAlias
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import InlineTable
 
 from casemate.errors import InputError, RefusedError
 from casemate.model.node import Toml
@@ -177,23 +178,27 @@ def _appended(text: str, new: Tables) -> str | None:
 def _in_place(text: str, new: Tables) -> str | None:
     try:
         document = tomlkit.parse(text)
-        for path, table in new:
-            _set(document, path, table)
-        return tomlkit.dumps(document)
     except TOMLKitError:
         return None
+    for path, table in new:
+        found = _child(document, path)
+        if found is None:
+            return None
+        for key, value in table.items():
+            found[key] = value
+    return tomlkit.dumps(document)
 
 
-def _set(table: tomlkit.TOMLDocument, path: Sequence[str], values: Toml) -> None:
-    found: object = table
+def _child(table: MutableMapping[str, object], path: Sequence[str]) -> MutableMapping[str, object] | None:
+    """The table at that path, made where it is not there; None where something else is there."""
     for step in path:
-        assert isinstance(found, dict)
-        if step not in found:
-            found[step] = tomlkit.table()
-        found = found[step]
-    assert isinstance(found, dict)
-    for key, value in values.items():
-        found[key] = value
+        if step not in table:
+            table[step] = tomlkit.inline_table() if isinstance(table, InlineTable) else tomlkit.table()
+        found = table[step]
+        if not isinstance(found, MutableMapping):
+            return None
+        table = found
+    return table
 
 
 def _parsed(text: str) -> Toml | None:

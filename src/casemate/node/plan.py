@@ -43,7 +43,8 @@ def decide(
 ) -> tuple[FileChange, ...]:
     """The changes for these handlers. `there` are the effective tables of handlers, `texts` the files that may be
     written beside the tree's own (None: not there). Raises `RefusedError` (rules 4 and 5)."""
-    _check(tree)
+    if layout.kind == "containerd":
+        _check(tree)
     new = tuple(each for each in wanted if not is_there(each, there))
     if not new:
         return ()

@@ -66,7 +66,7 @@ def _crio(found: Daemon, where: Where, names: Sequence[str]) -> Prepared:
     before = crio_tree.read(Path(found.config_file), Path(layout.drop_ins))
     there = {name: _as_containerd(name, each) for name, each in crio.runtimes(before).items()}
     wanted = handlers.find(names, found.search_path, systemd_cgroup=crio_tree.systemd_cgroup(before))
-    files = tree.Tree(tree.Source(found.config_file, "", {"version": 2}), (), ())
+    files = tree.Tree(tree.Source(found.config_file, "", {}), (), ())
     changes = plan.decide(files, layout, 0, there, wanted, _texts(files, layout, wanted))
     after = crio_tree.with_changes(before, changes, Path(layout.drop_ins))
     return Prepared(_plan(found, where, changes, wanted, there), found, before, after)
