@@ -67,7 +67,7 @@ def connection(access: Access) -> httpx.Client:
             base_url=access.server,
             headers=headers,
             auth=access.password,
-            verify=_context(access),
+            verify=tls_context(access),
             proxy=access.proxy or None,
             trust_env=not access.proxy,
         )
