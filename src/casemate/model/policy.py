@@ -14,10 +14,10 @@ What a policy means, in the order in which `casemate.policy` decides:
    Pod names its owner itself.
 2. *Class*: permitted sets of all matching policies intersect. An absent `permitted` permits every class, an empty one
    none but unset. Unset (and "") is the class that the node's default handler gives, and must be permitted like any:
-   by the name "", by that of a class with the same handler, or by that handler's boundary. Names are compared whole; a
-   boundary is that of the class's handler, or what its name declares where RuntimeClasses are not known
-   (`surroundings.complete` is false); labels are those of a RuntimeClass that is known. A class that a completely known
-   cluster lacks is refused by every matching policy.
+   by the name "", by that of a class with the same handler (or the handler's own, if no class has it), or by that
+   handler's boundary. Names are compared whole; a boundary is that of the class's handler, or what its name declares
+   where RuntimeClasses are not known (`surroundings.complete` is false); labels are those of a RuntimeClass that is
+   known. A class that a completely known cluster lacks is refused by every matching policy.
 3. *Minimum*: the class's boundary, resolved by its handler, must reach `minimum`; `need` is what `assess` says.
    The workload's own labels may raise that, not lower it. Unknown reaches nothing. A shared kernel reaches `hardened`
    where every `Part` holds. A class whose name claims more than its known handler gives is refused by every

@@ -1,7 +1,7 @@
 """What a class gives: its boundary, its labels, whether it exists, whether its name lies, whether a node has it.
 
 1. Unset is what the node's default handler gives (`PolicySettings.default_handler`), and is permitted as any class of
-   that handler is (`same`): where none is known, as the class of the handler's name.
+   that handler is (`same`), and by the handler's own name where no class of another handler has taken it.
 2. A known RuntimeClass is what its handler is, told apart by its node selector where managed variants share a name
    (`casemate.catalogue.runtimes`). A handler that the catalogue does not know is of unknown boundary.
 3. Where the cluster is not completely known, an unknown class is what its name declares; in a known one it is missing.
@@ -81,7 +81,7 @@ class Classes:
 
     def _unset(self) -> ClassFacts:
         named = frozenset(name for name, each in self._documents.items() if each.handler == self._default)
-        same = named if named or self._surroundings.complete else frozenset((self._default,))
+        same = named if self._default in self._documents else named | {self._default}
         return ClassFacts("", self._runtimes.boundary_of_handler(self._default), self._default, same=same)
 
     def _documented(self, name: str, document: RuntimeClass) -> ClassFacts:
