@@ -184,6 +184,24 @@ def test_a_hardening_lowers_no_boundary_and_opens_no_gap(hardening: str, written
     assert before.gap or not after.gap
 
 
+_AGENT: Json = {
+    "apiVersion": "apps/v1",
+    "kind": "DaemonSet",
+    "metadata": {"name": "it", "namespace": "there", "labels": {}},
+    "spec": {
+        "template": {"spec": {"containers": [{"name": "c0", "image": "quay.io/prometheus/exporter:1"}], "volumes": []}}
+    },
+}
+
+
+@pytest.mark.parametrize("risk", RISKS)
+def test_a_risk_lowers_no_need_of_an_agent_of_the_node(risk: str) -> None:
+    """It is recognised by all of its images, so one foreign image ends that; what it asks for never begins it."""
+    before, after = _assess(_AGENT), _assess(_changed(_AGENT, RISKS[risk]))
+    assert "node-agent" in {each.id for each in before.need.reasons}
+    assert after.need.boundary >= before.need.boundary
+
+
 @given(written=plausible())
 @OFTEN
 def test_a_network_policy_raises_no_need(written: Json) -> None:

@@ -8,7 +8,7 @@ from workloads import workload
 from casemate.catalogue import tables
 from casemate.decide.assess import Assessor
 from casemate.model.boundary import Boundary
-from casemate.model.surroundings import Surroundings
+from casemate.model.surroundings import Rights, Surroundings
 
 CATALOGUE = tables.load()
 ROW = next(row for row in CATALOGUE.profiles if row.id == "node-agent")
@@ -47,6 +47,13 @@ def test_a_mask_is_not_worn_by_name_nor_by_one_image_of_several(images):
 
 def test_other_kinds_are_no_agents_of_the_node_whoever_publishes_them():
     assert not recognised(EXPORTER, kind="Deployment")
+
+
+def test_who_may_do_everything_is_more_than_an_agent_of_the_node():
+    around = Surroundings(rights={"monitoring/default": Rights(cluster_admin=True)})
+    text = f"containers: [{{name: a, image: '{EXPORTER}'}}]"
+    found = Assessor(CATALOGUE, around).assess(workload(text, kind="DaemonSet", namespace="monitoring"))
+    assert found.need.boundary >= Boundary.HARDENED
 
 
 def test_a_tenant_has_no_agents_of_the_node():
