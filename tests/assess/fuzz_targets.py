@@ -72,16 +72,19 @@ def _no_formulas(text: str) -> None:
             raise WrongError("a spreadsheet would execute a cell", str(row))
 
 
+def _documents(text: str) -> None:
+    list(yaml.load_all(text, yaml.CSafeLoader))
+
+
 # Whatever a manifest says, each report can be read by what reads such reports.
 WELL_FORMED: Final[dict[str, Callable[[str], object]]] = {
     "json": json.loads,
     "sarif": json.loads,
     "junit": ElementTree.fromstring,
-    "policyreport": lambda text: list(yaml.load_all(text, yaml.CSafeLoader)),
+    "policyreport": _documents,
+    "openreports": _documents,
     "html": _escaped,
     "csv": _no_formulas,
-    "markdown": str,
-    "wide": str,
 }
 
 
@@ -120,7 +123,7 @@ def _reported(items: Sequence[Assessed], collected: Collected | None = None) -> 
     for name, render in _RENDERERS.items():
         text = "".join(render(assessment))
         text.encode(errors="backslashreplace")
-        WELL_FORMED[name](text)
+        WELL_FORMED.get(name, str)(text)
         written = text if name == "json" else written
     "".join(table(assessment, 80, colour=False))
     known = baseline.parse(written.encode(errors="backslashreplace"), "baseline")
@@ -214,8 +217,8 @@ def _option(option: str, data: bytes, formats: Sequence[str]) -> bool:
 
 def _some(data: bytes, count: int) -> list[str]:
     """Some of the formats, by the input's own bytes: a kept input takes the same way each time."""
-    first = sum(data) % len(WELL_FORMED)
-    return ["table", *(list(WELL_FORMED) * 2)[first : first + count]]
+    first = sum(data) % len(_RENDERERS)
+    return ["table", *(list(_RENDERERS) * 2)[first : first + count]]
 
 
 def exceptions(data: bytes) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import charts
+import fuzz_targets
 import pytest
 from unseen import Unseen, compare, labels
 
@@ -49,3 +50,9 @@ def test_blockers_are_those_of_the_label(label: Unseen) -> None:
 @EACH
 def test_no_chart_gives_more_than_a_shared_kernel(label: Unseen) -> None:
     assert compare(label).has == "shared"
+
+
+@RENDERED
+@pytest.mark.parametrize("source", [each.name for each in charts.pinned().sources])
+def test_what_a_chart_renders_to_is_reported_in_every_format_and_fixed(source: str) -> None:
+    assert fuzz_targets.manifests((charts.folder() / f"{source}.yaml").read_bytes())
