@@ -95,7 +95,7 @@ class References:
 
     def verdicts(self, resolved: Resolved, up: tuple[Defence, ...], answers: Answers) -> Verdicts:
         """What becomes of each reference escape, in the catalogue's order."""
-        reached = tuple(index for index, _ in self._reaching.holding(answers))
+        reached = self._reaching.which(answers)
         key = (up, reached, resolved.nodes and resolved)
         if key not in self._known:
             if len(self._known) >= _KEPT:

@@ -43,14 +43,14 @@ def weaknesses(catalogue: Catalogue, questions: Questions) -> Weaknesses:
 
 def holding(answers: Answers, compiled: Weaknesses) -> frozenset[str]:
     """The ids of the rules that hold."""
-    return frozenset(compiled.rules[index][0].id for index, _ in compiled.table.holding(answers))
+    return frozenset(compiled.rules[index][0].id for index in compiled.table.which(answers))
 
 
 def binding(answers: Answers, compiled: Weaknesses, profile: Profile | None) -> str:
     """Why the work of a profile ties it to the node: it accepts a rule that holds and is about what is the node's."""
     if profile is None or not profile.accepts:
         return ""
-    held = (compiled.rules[index][0] for index, _ in compiled.table.holding(answers))
+    held = (compiled.rules[index][0] for index in compiled.table.which(answers))
     accepted = (rule for rule in held if rule.id in profile.accepts)
     return profile.text if any({each.predicate for each in asked(rule.when)} & _NODES for rule in accepted) else ""
 

@@ -19,7 +19,7 @@ from typing import Final
 from casemate.catalogue.conditions import AllOf, AnyOf, Is, Not, When, asked
 from casemate.catalogue.rows import Criterion, Profile
 from casemate.catalogue.tables import Catalogue
-from casemate.decide.predicates import Answers, Condition, Questions
+from casemate.decide.predicates import Answers, Condition, Questions, Table
 from casemate.model.assessment import Need, Reason
 from casemate.model.boundary import Boundary
 
@@ -32,20 +32,24 @@ _SAID: Final = frozenset({"label", "namespace-label"})
 
 @dataclass(frozen=True, slots=True)
 class Criteria:
-    """Criteria and profiles, compiled."""
+    """Criteria and profiles, compiled. The second part of a criterion: a label says it."""
 
-    profiles: tuple[tuple[Profile, Condition], ...]
-    criteria: tuple[tuple[Criterion, Condition, bool], ...]
+    profiles: tuple[Profile, ...]
+    recognising: Table
+    criteria: tuple[tuple[Criterion, bool], ...]
+    raising: Table
     labelled: tuple[tuple[Boundary, Condition], ...]
     trusted: Condition
 
 
 def criteria(catalogue: Catalogue, questions: Questions) -> Criteria:
-    """Compile what need is made of among the other questions. The last part of a criterion: a label says it."""
+    """Compile what need is made of among the other questions."""
     ours, others = labelled(TRUST_LABEL, "internal", "system"), labelled(TRUST_LABEL, "untrusted", "third-party")
     return Criteria(
-        tuple((row, questions.condition(row.when)) for row in catalogue.profiles),
-        tuple((row, questions.condition(row.when), _is_said(row.when)) for row in catalogue.criteria),
+        catalogue.profiles,
+        questions.table(row.when for row in catalogue.profiles),
+        tuple((row, _is_said(row.when)) for row in catalogue.criteria),
+        questions.table(row.when for row in catalogue.criteria),
         tuple(
             (each, questions.condition(labelled(NEED_LABEL, str(each))))
             for each in sorted(Boundary, reverse=True)
@@ -67,15 +71,15 @@ def _is_said(when: When) -> bool:
 
 def profile(answers: Answers, compiled: Criteria) -> Profile | None:
     """The first profile that fits."""
-    return next((row for row, holds in compiled.profiles if holds(answers)), None)
+    return next((compiled.profiles[index] for index in compiled.recognising.which(answers)), None)
 
 
 def need(answers: Answers, compiled: Criteria, recognised: Profile | None) -> Need:
     """What a workload with these answers needs."""
-    rows = [(row, places, said) for row, holds, said in compiled.criteria if (places := holds(answers))]
-    reasons = [_reason(row, places[0]) for row, places, _ in rows]
+    rows = [(*compiled.criteria[index], places) for index, places in compiled.raising.holding(answers)]
+    reasons = [_reason(row, places[0]) for row, _, places in rows]
     trusted = bool(compiled.trusted(answers))
-    forces = [(row.force, row.id) for row, _, said in rows if row.force is not None and (said or not trusted)]
+    forces = [(row.force, row.id) for row, said, _ in rows if row.force is not None and (said or not trusted)]
     if recognised:
         reasons.insert(0, _reason(recognised, ""))
         if recognised.force is not None and not trusted:

@@ -11,10 +11,10 @@ A text is compared once, however many workloads have it; a question is asked onc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, TypeAlias
 
-from casemate.catalogue.conditions import AllOf, AnyOf, Is, Not, When
+from casemate.catalogue.conditions import AllOf, AnyOf, Is, Not, When, asked
 from casemate.decide import matching
 from casemate.decide.facts import POD, Facts, Places
 from casemate.decide.matching import Matcher
@@ -61,19 +61,22 @@ class Questions:
         """What says where the condition holds, given the answers."""
         match when:
             case Is():
-                number = self._number(when)
-                return lambda answers: answers.get(number, ())
+                return _is(self._number(when))
             case Not(of=inner):
                 opposite = self.condition(inner)
                 return lambda answers: () if opposite(answers) else POD
             case AllOf(of=parts):
                 return _all(tuple(map(self.condition, parts)))
             case AnyOf(of=parts):
+                if all(isinstance(part, Is) for part in parts):
+                    return _one_of(tuple(self._number(part) for part in parts if isinstance(part, Is)))
                 return _any(tuple(map(self.condition, parts)))
 
     def table(self, whens: Iterable[When]) -> Table:
         """Many conditions, of which only those are tried that the answers may make hold."""
-        return Table(tuple((self.condition(when), self._needed(when)) for when in whens))
+        rows = tuple(whens)
+        numbers = frozenset(self._number(each) for when in rows for each in asked(when))
+        return Table(tuple((self.condition(when), self._needed(when)) for when in rows), numbers)
 
     def _needed(self, when: When) -> frozenset[int] | None:
         """Questions of which one at least has to hold for the condition to; None when it may hold without any."""
@@ -127,22 +130,41 @@ class Questions:
 
 
 class Table:
-    """Conditions by number, and by the questions without which they cannot hold."""
+    """Conditions by number, and by the questions without which they cannot hold.
 
-    def __init__(self, conditions: tuple[tuple[Condition, frozenset[int] | None], ...]) -> None:
+    Which of them hold depends only on which of their questions hold, not on where: that is worked out once for each
+    set of such questions.
+    """
+
+    def __init__(self, conditions: tuple[tuple[Condition, frozenset[int] | None], ...], asked: frozenset[int]) -> None:
         self._conditions = tuple(condition for condition, _ in conditions)
         self._always = frozenset(index for index, (_, needed) in enumerate(conditions) if needed is None)
         self._by_question: dict[int, set[int]] = {}
         for index, (_, needed) in enumerate(conditions):
             for number in needed or ():
                 self._by_question.setdefault(number, set()).add(index)
+        self._asked = asked
+        self._known: dict[frozenset[int], tuple[int, ...]] = {}
+
+    def which(self, answers: Answers) -> tuple[int, ...]:
+        """The conditions that hold, in order."""
+        held = self._asked.intersection(answers)
+        if held not in self._known:
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            self._known[held] = tuple(self._holding(answers))
+        return self._known[held]
 
     def holding(self, answers: Answers) -> list[tuple[int, Places]]:
         """The conditions that hold, in order, and where."""
+        conditions = self._conditions
+        return [(index, conditions[index](answers)) for index in self.which(answers)]
+
+    def _holding(self, answers: Answers) -> Iterator[int]:
         possible = set(self._always)
         for number in self._by_question.keys() & answers.keys():
             possible |= self._by_question[number]
-        return [(index, places) for index in sorted(possible) if (places := self._conditions[index](answers))]
+        yield from (index for index in sorted(possible) if self._conditions[index](answers))
 
 
 class _Texts:
@@ -187,6 +209,24 @@ class _Keyed:
             known[key] = tuple((number, test) for number, test in tests if test)
         asked = known[key]
         return [number for number, fits in asked if fits(value)] if asked else ()
+
+
+def _is(number: int) -> Condition:
+    return lambda answers: answers.get(number, ())
+
+
+def _one_of(numbers: tuple[int, ...]) -> Condition:
+    """`any` of plain questions, which most of them are."""
+
+    def holds(answers: Answers) -> Places:
+        found: Places = ()
+        for number in numbers:
+            if number in answers:
+                places = answers[number]
+                found = tuple(dict.fromkeys((*found, *places))) if found else places
+        return found
+
+    return holds
 
 
 def _all(parts: tuple[Condition, ...]) -> Condition:
