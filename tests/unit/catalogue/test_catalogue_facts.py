@@ -207,6 +207,11 @@ def test_what_a_run_showed_counts_more_than_documents() -> None:
     assert cell.text == row.cell(("kata",)).text
 
 
+def test_a_fit_was_tried_or_says_why_it_cannot_be() -> None:
+    tried = {test.fit for test in reading.tests()}
+    assert [row.id for row in SHIPPED.fits if (row.id in tried) is bool(row.untestable)] == []
+
+
 def test_runs_are_of_fits_that_exist() -> None:
     known = {row.id for row in SHIPPED.fits}
     assert [test.fit for test in reading.tests() if test.fit not in known] == []
