@@ -54,10 +54,14 @@ class PolicySet:
         self.policies = tuple(sorted(compiled, key=lambda each: each.title))
         self._exceptions = tuple(Exempting(each) for each in exceptions)
         self.most = datetime.timedelta(days=settings.max_exception_days)
-        self._fits = Fits(surroundings, catalogue)
+        self._known = (surroundings, catalogue)
         self._sets: dict[str, tuple[Mapping[str, str] | None, Set]] = {}
         self._kept = Kept()
         self._since = self._until = _START
+
+    @cached_property
+    def _fits(self) -> Fits:
+        return Fits(*self._known)  # Compiles the catalogue, which not every set asks.
 
     @cached_property
     def namespace_keys(self) -> frozenset[str]:

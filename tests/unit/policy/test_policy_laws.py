@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from asked import CLASSES, ask, changed, exception, made, pod, policy
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from casemate.model.policy import EXCEPTABLE, Part, Policy, PolicyException
@@ -112,6 +112,7 @@ def final(value: dict[str, Any], verdict: Any) -> dict[str, Any]:
     return changed(copy.deepcopy(value), verdict) if verdict.patch else value
 
 
+@settings(deadline=None)
 @given(before=sets(), more=policies(name="z"), value=pods(), user=askers)
 def test_what_one_more_policy_lets_in_the_others_let_in_as_it_ends_up(before, more, value, user):
     verdict = ask(made(*before, more), value, labels=LABELS, user=user)
@@ -120,6 +121,7 @@ def test_what_one_more_policy_lets_in_the_others_let_in_as_it_ends_up(before, mo
         assert ask(made(*before), after, labels=LABELS, user=user).decision != "deny"
 
 
+@settings(deadline=None)
 @given(before=sets(), more=policies(name="z", namespace="team"), value=pods())
 def test_a_namespaced_policy_only_narrows(before, more, value):
     verdict = ask(made(*before, more), value, labels=LABELS)
@@ -129,6 +131,7 @@ def test_a_namespaced_policy_only_narrows(before, more, value):
     assert elsewhere[0] == elsewhere[1]
 
 
+@settings(deadline=None)
 @given(found=sets(), first=exceptions(name="e1"), second=exceptions(name="e2"), value=pods(), user=askers)
 def test_what_two_exceptions_let_in_together_each_lets_in_alone(found, first, second, value, user):
     both = ask(made(*found, exceptions=(first, second)), value, labels=LABELS, user=user)
@@ -137,6 +140,7 @@ def test_what_two_exceptions_let_in_together_each_lets_in_alone(found, first, se
             assert ask(made(*found, exceptions=(each,)), value, labels=LABELS, user=user).decision != "deny"
 
 
+@settings(deadline=None)
 @given(found=sets(), held=st.lists(exceptions(), max_size=1), value=pods(), user=askers)
 def test_what_a_patch_made_is_allowed_when_it_is_judged_again(found, held, value, user):
     of = made(*found, exceptions=tuple(held))
@@ -147,11 +151,13 @@ def test_what_a_patch_made_is_allowed_when_it_is_judged_again(found, held, value
         assert not again.patch
 
 
+@settings(deadline=None)
 @given(found=sets(), old=pods(), new=pods())
 def test_an_update_never_patches_a_pod(found, old, new):
     assert not ask(made(*found), new, labels=LABELS, old=old).patch
 
 
+@settings(deadline=None)
 @given(found=sets(), value=pods())
 def test_an_update_is_never_denied_for_what_a_creation_is_not(found, value):
     old = pod({"containers": [{"name": "other", "image": "x"}]})
@@ -162,6 +168,7 @@ def test_an_update_is_never_denied_for_what_a_creation_is_not(found, value):
         assert updated.decision == "allow"
 
 
+@settings(deadline=None)
 @given(found=sets(), value=pods(), user=askers)
 def test_a_template_is_judged_as_the_pod_that_it_makes(found, value, user):
     of = made(*(each for each in found if not each.spec.match.kinds))
@@ -173,6 +180,7 @@ def test_a_template_is_judged_as_the_pod_that_it_makes(found, value, user):
     assert [each.value for each in one.patch] == [each.value for each in other.patch]
 
 
+@settings(deadline=None)
 @given(found=sets(), value=pods(), bad=context)
 def test_all_lists_of_containers_count_alike(found, value, bad):
     of = made(*found)
@@ -185,6 +193,7 @@ def test_all_lists_of_containers_count_alike(found, value, bad):
     assert len(decided) == 1
 
 
+@settings(deadline=None)
 @given(
     found=sets(), held=st.lists(exceptions(), max_size=2), values=st.lists(pods(), min_size=2, max_size=4), user=askers
 )

@@ -1,0 +1,101 @@
+"""`casemate policy compile`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Final, Literal, TypeAlias
+
+from cyclopts import Parameter
+
+from casemate.catalogue import tables
+from casemate.cli import policy_files
+from casemate.errors import InputError
+from casemate.model.policy import PolicySettings
+from casemate.policy.compile import gatekeeper, kyverno, native, static
+from casemate.policy.compile.native import Compiled
+from casemate.report.policy_compiled import compiled_json, compiled_yaml, document
+from casemate.sources.policies import PolicyInput
+
+Target: TypeAlias = Literal["native", "static", "kyverno", "gatekeeper"]
+
+_CONFIGURATION: Final = "admission-configuration.yaml"
+
+
+def compile_(
+    *,
+    policy: Annotated[list[str], Parameter(name=["--policy", "-p"], negative=(), allow_leading_hyphen=True)],
+    to: Target,
+    version: Annotated[str, Parameter(name="--kubernetes-version")] = "1.36",
+    partial: Annotated[bool, Parameter(negative=())] = False,
+    into: Path | None = None,
+    output: Annotated[Literal["yaml", "json"], Parameter(name=["--output", "-o"])] = "yaml",
+) -> int:
+    """Write policies as objects that the API server, Kyverno or Gatekeeper enforces.
+
+    Reads nothing but the files. What a target would leave open is an error, or with --partial a marked gap.
+
+    Parameters
+    ----------
+    policy
+        Policies and exceptions, and the RuntimeClasses of the cluster: which boundary a class has is decided now.
+    to
+        native: admission policies of Kubernetes. static: the same as files for the API server's disk. kyverno:
+        policies.kyverno.io. gatekeeper: mutators, a constraint template and its constraint.
+    version
+        The cluster's version. Before 1.36 Kubernetes sets no defaults by itself.
+    partial
+        Leave out what the target cannot do, and mark it.
+    into
+        With static: the folder to write to. Its path has to be the same on the API servers.
+    output
+        yaml or json.
+    """
+    written = policy_files.read(policy)
+    compiled = _compiled(written, to, version, partial=partial)
+    for gap in compiled.gaps:
+        place = f"{gap.where}: " if gap.where else ""
+        print(f"casemate: {place}{'left open' if gap.open else 'note'}: {gap}", file=sys.stderr)
+    if into is not None:
+        _write(compiled, to, into)
+    else:
+        print(compiled_json(compiled.objects) if output == "json" else _yaml(compiled, to), end="")
+    return 0
+
+
+def _compiled(written: PolicyInput, to: Target, version: str, *, partial: bool) -> Compiled:
+    make = {"kyverno": kyverno.compile, "gatekeeper": gatekeeper.compile}.get(to, native.compile)
+    compiled = make(
+        written.policies,
+        written.exceptions,
+        written.surroundings,
+        tables.load(),
+        PolicySettings(),
+        partial=partial,
+        version=version,
+    )
+    return static.static(compiled, version) if to == "static" else compiled
+
+
+def _write(compiled: Compiled, to: Target, into: Path) -> None:
+    """The files of rule 3 of `casemate.policy.compile.static`, and the configuration that names them."""
+    if to != "static":
+        raise InputError("is only for static", where="--into", fix="send the output to a file: … > FILE")
+    root = into.absolute()
+    folders = sorted({static.folder(each) for each in compiled.objects})
+    try:
+        for name in folders:
+            (root / name).mkdir(parents=True, exist_ok=True)
+            objects = tuple(each for each in compiled.objects if static.folder(each) == name)
+            (root / name / "casemate.yaml").write_text(_yaml(Compiled(objects, compiled.gaps), to))
+        (root / _CONFIGURATION).write_text(document(static.configuration(PurePosixPath(root), folders)))
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", where=str(into), fix="name another folder") from None
+    print(f"wrote {root}; start every kube-apiserver with", file=sys.stderr)
+    print("  --feature-gates=ManifestBasedAdmissionControlConfig=true", file=sys.stderr)
+    print(f"  --admission-control-config-file={root / _CONFIGURATION}", file=sys.stderr)
+
+
+def _yaml(compiled: Compiled, to: Target) -> str:
+    title = f"Made by: casemate policy compile --to {to}. Change the policies and compile again, not this."
+    return compiled_yaml(compiled.objects, title, (f"left open: {each}" for each in compiled.gaps if each.open))

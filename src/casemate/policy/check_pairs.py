@@ -1,0 +1,77 @@
+"""What is wrong with policies that can be about the same request.
+
+1. Only policies that enforce and do not exclude each other are compared (`casemate.policy.overlap`).
+2. Nothing permitted by both: every request that both are about is denied.
+3. A default that the other does not permit, where it is the stronger: unset is denied there.
+4. A default that is never set, as another policy is about all that this one is about and has a stronger one.
+5. Namespaces that are known: what all policies for them permit together, however many they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+
+from casemate.policy.check_board import Board
+from casemate.policy.classes import ClassFacts
+from casemate.policy.judge import CompiledPolicy
+from casemate.policy.match import Answer
+from casemate.policy.overlap import can_meet
+
+
+def check_pairs(board: Board) -> None:
+    """Compare policies two by two, then by namespaces."""
+    enforcing = [each for each in board.policies if each.enforces]
+    for one, other in combinations(enforcing, 2):
+        if can_meet(board.match(one), board.match(other)):
+            _compare(board, one, other)
+    _by_namespace(board, enforcing)
+
+
+def _compare(board: Board, one: CompiledPolicy, other: CompiledPolicy) -> None:
+    if not _common(board, (one, other)):
+        what = f"permits no class that {one.title} permits: where both are about a Pod, it is denied whatever it does"
+        fix = f"permit a class that {one.title} permits, or keep their matches apart"
+        board.error("empty-intersection", other.document, ("spec", "permitted"), what, fix)
+        return
+    first, second = sorted((one, other), key=_demand)
+    default = first.default
+    if default is not None and not second.permitted.permits(default):
+        what = f"{second.title} does not permit its default {default.name}: where both match, unset is denied"
+        fix = f"choose a default that {second.title} permits"
+        board.error("default-not-permitted", first.document, ("spec", "default"), what, fix)
+    if default is not None and second.default is not None and board.covers(first, second):
+        what = f"its default is never set: {first.title} is about the same, and its default {default.name} comes first"
+        board.warn("unreachable-default", second.document, ("spec", "default"), what, "remove it, or strengthen it")
+
+
+def _demand(policy: CompiledPolicy) -> tuple[int, str]:
+    """Whose default comes first."""
+    return (-policy.default.boundary if policy.default else 1, policy.title)
+
+
+def _common(board: Board, policies: Iterable[CompiledPolicy]) -> list[ClassFacts]:
+    held = tuple(policies)
+    least = [each.minimum for each in held if each.minimum is not None]
+    return [
+        of
+        for of in board.classes
+        if all(each.permitted.permits(of) for each in held) and all(board.reaches(of, each) for each in least)
+    ]
+
+
+def _by_namespace(board: Board, policies: Sequence[CompiledPolicy]) -> None:
+    for name, labels in board.around.namespaces.items():
+        found = [
+            each
+            for each in policies
+            if each.document.namespace in ("", name)
+            and each.matcher.namespace(name, labels) is Answer.YES
+            and not each.matcher.tests
+            and not each.matcher.users
+            and not each.matcher.groups
+        ]
+        if len(found) > 1 and not _common(board, found):
+            titles = ", ".join(each.title for each in found)
+            what = f"in namespace {name}, {titles} together permit no class: every Pod is denied"
+            board.error("empty-intersection", found[-1].document, ("spec", "permitted"), what, "permit a common class")

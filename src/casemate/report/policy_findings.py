@@ -1,0 +1,47 @@
+"""Findings on policies as JSON and as text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Final
+
+from casemate.model.policy_findings import PolicyFinding, Severity
+from casemate.report.assess_text import visible
+
+_SHAPES: Final = {Severity.ERROR: "✗ error", Severity.WARNING: "! warning"}
+
+
+def findings_json(findings: Sequence[PolicyFinding], policies: int, exceptions: int) -> str:
+    """All findings, and how many documents were looked at."""
+    items = [
+        {
+            "id": each.id,
+            "severity": str(each.severity),
+            "about": each.about,
+            "where": each.where,
+            "message": each.message,
+            "fix": each.fix,
+        }
+        for each in findings
+    ]
+    whole = {
+        "apiVersion": "casemate.dev/v1alpha1",
+        "kind": "PolicyCheck",
+        "policies": policies,
+        "exceptions": exceptions,
+        "items": items,
+    }
+    return json.dumps(whole, indent=2, ensure_ascii=False)
+
+
+def findings_text(findings: Sequence[PolicyFinding], policies: int, exceptions: int) -> str:
+    """The same for a person: one line each, and what to do below it."""
+    lines = []
+    for each in findings:
+        place = visible(each.where)
+        lines.append(f"{place}: {_SHAPES[each.severity]} {each.id}: {visible(each.about)}: {visible(each.message)}")
+        lines += [f"    → {visible(each.fix)}"] if each.fix else []
+    counted = f"{policies} policies, {exceptions} exceptions"
+    lines.append(f"{counted}: {len(findings)} findings" if findings else f"✓ {counted}: nothing found")
+    return "\n".join(lines)
