@@ -32,7 +32,7 @@ app.command("casemate.cli.compare:compare", name="compare", help="Run the same t
 app.command("casemate.cli.policy:app", name="policy", help="Check, test and explain isolation policies.")
 app.command("casemate.cli.admit:admit", name="admit", help="Answer Kubernetes admission webhooks by policies.")
 app.command("casemate.cli.corpus:app", name="corpus", help="Replay known ways around a policy.")
-app.command("casemate.cli.prove:prove", name="prove", help="Show that a boundary is what its name says.")
+app.command("casemate.cli.prove:app", name="prove", help="Show that a boundary is what its name says.")
 app.command("casemate.cli.engine:app", name="engine", help="Install, start, stop and inspect the engine.")
 app.command("casemate.cli.node:app", name="node", help="Inspect a node's runtime, add handlers to it, undo that.")
 

@@ -5,30 +5,39 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 
 from casemate.cli.options import EngineName, Output
 from casemate.engine.ensure import ensure_started
 from casemate.engine.paths import DEFAULT_ENGINE, EnginePaths
 from casemate.errors import InputError, MissingError
-from casemate.model.proof import Result
+from casemate.model.proof import Proof, Result
 from casemate.prove import session
 from casemate.prove.sandbox import Place
 from casemate.prove.session import Asked
 from casemate.report.proof import print_proofs, proofs_json
 
+app = App(name="prove", help="Show that a boundary is what its name says.")
+
 _Names = Annotated[list[str], Parameter(negative=())]
 
 
+@app.default
 def prove(
     *,
     runtime: _Names = [],  # noqa: B006 - cyclopts copies it
     class_: Annotated[list[str], Parameter(name="--class", negative=())] = [],  # noqa: B006
+    pod: _Names = [],  # noqa: B006
     everything: Annotated[bool, Parameter(name="--all", negative=())] = False,
     node: Annotated[bool, Parameter(negative=())] = False,
     cri: str | None = None,
+    sign: Path | None = None,
+    statement: Path | None = None,
     explain: Annotated[bool, Parameter(negative=())] = False,
     output: Output = "table",
     engine: EngineName = DEFAULT_ENGINE,
@@ -44,24 +53,70 @@ def prove(
         Handlers to prove; repeatable. All of them when nothing is named.
     class_
         RuntimeClasses to prove; repeatable.
+    pod
+        Pods that run, as POD or NAMESPACE/POD, with their handlers; repeatable.
     everything
-        All handlers.
+        All handlers, and all Pods that run.
     node
         All handlers of this node, and nothing that runs.
     cri
         The socket of the node's own containerd, in place of an engine of casemate's.
+    sign
+        A private key in PEM; the proofs are signed with it, as an in-toto statement.
+    statement
+        Where the signed statement goes; standard output when there is none.
     explain
         Show every observation.
     """
     signal.signal(signal.SIGTERM, _interrupt)
     if os.geteuid():
         raise MissingError("only root sees the node's processes whole", fix="sudo casemate prove")
-    if (everything or node) and (runtime or class_):
-        raise InputError("--all and --node take no names", fix="name handlers and classes, or take all")
+    if statement and not sign:
+        raise InputError("--statement without --sign", fix="name the key to sign with")
+    if (everything or node) and (runtime or class_ or pod):
+        raise InputError("--all and --node take no names", fix="name handlers, classes and Pods, or take all")
     place = _place(cri, engine)
-    asked = Asked(tuple(runtime), tuple(class_))
+    asked = Asked(tuple(runtime), tuple(class_), tuple(pod), everything)
     proofs = asyncio.run(session.prove(place, asked))
+    if sign:
+        _sign(proofs, sign, statement)
+    if not sign or statement:
+        print(proofs_json(proofs)) if output == "json" else print_proofs(proofs, explain=explain)
+    return _code(proofs)
+
+
+@app.command
+def verify(file: Path, *, key: Path, explain: bool = False, output: Output = "table") -> int:
+    """Check a signed statement, and show the proofs in it. Ends with 1 unless it is signed and all are proven.
+
+    Parameters
+    ----------
+    file
+        The statement, as `casemate prove --sign` wrote it.
+    key
+        The public key in PEM that must have signed it.
+    explain
+        Show every observation.
+    """
+    # Imported late: cryptography takes longer than everything else here.
+    from casemate.prove import statement
+
+    proofs = statement.verify(file, key)
     print(proofs_json(proofs)) if output == "json" else print_proofs(proofs, explain=explain)
+    return _code(proofs)
+
+
+def _sign(proofs: Sequence[Proof], key: Path, file: Path | None) -> None:
+    from casemate.prove import statement
+
+    signed = statement.sign(proofs, key)
+    if file is None:
+        sys.stdout.buffer.write(signed + b"\n")
+    else:
+        file.write_bytes(signed)
+
+
+def _code(proofs: Sequence[Proof]) -> int:
     return 0 if proofs and all(each.result is Result.PROVEN for each in proofs) else 1
 
 

@@ -51,7 +51,8 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """What was shown of one subject: a handler, a class or a Pod.
 
     `named` is the catalogue's boundary for its class's or handler's name; `time` is seconds since 1970, `seconds` how
-    long it took. `programs` and `configuration`, a digest, are what it is bound to: of others it says nothing.
+    long it took. `uid` is a Pod's. `programs` and `configuration`, a digest, are what it is bound to: of others it
+    says nothing.
     """
 
     subject: str
@@ -63,6 +64,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     observations: tuple[Observation, ...]
     seconds: float
     time: float
+    uid: str = ""
     programs: tuple[Program, ...] = ()
     configuration: str = ""
 
@@ -74,3 +76,35 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
         unseen = tuple(each for each in self.observations if each.supports is None)
         against = tuple(each for each in self.observations if each.supports is not None and each.supports < self.named)
         return against or unseen
+
+
+def item(proof: Proof) -> dict[str, object]:
+    """The proof as it stands in a `ProofList` and in a statement: boundaries are words, what is unseen is null."""
+    written: dict[str, object] = msgspec.to_builtins(proof)
+    observations = [{**msgspec.to_builtins(each), "supports": _word(each.supports)} for each in proof.observations]
+    return {**written, "named": str(proof.named), "shown": str(proof.shown), "observations": observations}
+
+
+def parse_item(written: dict[str, object]) -> Proof:
+    """The proof in an item of a `ProofList`. Raises `ValueError` for anything else."""
+    try:
+        plain = msgspec.convert(written, _Item)
+        observations = [{**each, "supports": _number(each["supports"])} for each in plain.observations]
+        numbers = {"named": _number(plain.named), "shown": _number(plain.shown)}
+        return msgspec.convert({**written, **numbers, "observations": observations}, Proof)
+    except (KeyError, msgspec.ValidationError) as error:
+        raise ValueError(f"no proof: {error}") from None
+
+
+class _Item(msgspec.Struct, frozen=True):
+    named: str
+    shown: str
+    observations: tuple[dict[str, str | None], ...]
+
+
+def _word(boundary: Boundary | None) -> str | None:
+    return None if boundary is None else str(boundary)
+
+
+def _number(word: str | None) -> int | None:
+    return None if word is None else int(Boundary.parse(word))

@@ -12,7 +12,7 @@ import hashlib
 import json
 import shutil
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +50,7 @@ class Configured:
     handler: str
     program: Path | None
     digest: str
+    files: tuple[Path, ...] = ()
     default: bool = False
 
 
@@ -64,7 +65,8 @@ def configured(status: pb.StatusResponse) -> dict[str, Configured]:
 
 def _configured(name: str, raw: msgspec.Raw, default: str) -> Configured:
     table = msgspec.json.decode(raw, type=Runtime)
-    return Configured(name, _program(table), _digest(bytes(raw), table), name == default)
+    files = tuple(_files(table.options or {}))
+    return Configured(name, _program(table), _digest(bytes(raw), files), files, name == default)
 
 
 def _program(table: Runtime) -> Path | None:
@@ -97,9 +99,9 @@ def _runsc(shim: Path, options: Mapping[str, object]) -> Path | None:
     return beside if beside.exists() else _found("runsc")
 
 
-def _digest(raw: bytes, table: Runtime) -> str:
+def _digest(raw: bytes, files: Sequence[Path]) -> str:
     digest = hashlib.sha256(json.dumps(json.loads(raw), sort_keys=True).encode())
-    for file in _files(table.options or {}):
+    for file in files:
         with suppress(OSError):
             digest.update(b"\0" + str(file).encode() + b"\0" + file.read_bytes())
     return f"sha256:{digest.hexdigest()}"

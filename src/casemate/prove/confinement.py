@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from casemate.model.boundary import Boundary
 from casemate.model.proof import Observation
-from casemate.prove.facts import Facts
+from casemate.prove.facts import Processes
 from casemate.prove.gvisor import host_passing
 from casemate.prove.kinds import Kind, is_sentry
 from casemate.prove.observed import all_of, listed, on_node
@@ -18,69 +18,73 @@ SENTRY_CAPABILITIES = 0xC001F
 WASM_CAPABILITIES = 0x400
 """NET_BIND_SERVICE: what the engine keeps where the container has it (native/wasm/confine.go)."""
 
+OWN_NAMESPACES = ("pid", "net", "mnt", "ipc", "uts")
+"""What every sandbox has of its own, unless its Pod asks for the node's."""
+
 _ENFORCED = 2  # the mode of a seccomp filter (proc(5))
-_OWN = ("pid", "net", "mnt", "ipc", "uts")
 
 
-def confinement(facts: Facts, kind: Kind) -> Iterator[Observation]:
+def confinement(processes: Processes, kind: Kind) -> Iterator[Observation]:
     """What keeps the boundary's own processes from the node."""
     match kind:
         case Kind.GVISOR:
-            yield from _sentry(facts)
+            yield from _sentry(processes)
         case Kind.WASM:
-            yield from _wasm(facts)
+            yield from _wasm(processes)
         case Kind.CONTAINER:
-            yield from _container(facts)
+            yield from _container(processes)
         case Kind.MACHINE:
             yield from ()
 
 
-def _sentry(facts: Facts) -> Iterator[Observation]:
+def _sentry(processes: Processes) -> Iterator[Observation]:
     top, weaker = Boundary.SANDBOX, Boundary.HARDENED
-    passing = tuple(dict.fromkeys(each for task in facts.tasks for each in host_passing(task.arguments)))
+    passing = tuple(dict.fromkeys(each for task in processes.tasks for each in host_passing(task.arguments)))
     told = f"the host is passed through: {' '.join(passing)}" if passing else "nothing of the host is passed through"
     yield on_node("options", weaker if passing else top, told)
-    yield all_of("seccomp", facts.tasks, _filtered, top, weaker)
-    yield all_of("no-new-privileges", facts.tasks, lambda each: each.no_new_privileges, top, weaker)
+    yield all_of("seccomp", processes.tasks, filtered, top, weaker)
+    yield all_of("no-new-privileges", processes.tasks, lambda each: each.no_new_privileges, top, weaker)
     few = lambda each: not each.effective & ~SENTRY_CAPABILITIES  # noqa: E731 - one line tells it best
-    yield all_of("capabilities", facts.tasks, few, top, weaker, f"within {SENTRY_CAPABILITIES:#x}")
-    for name in ("user", *_OWN):
-        if any(each.namespaces[name] == facts.node.namespaces[name] for each in facts.tasks if is_sentry(each)):
+    yield all_of("capabilities", processes.tasks, few, top, weaker, f"within {SENTRY_CAPABILITIES:#x}")
+    for name in ("user", *OWN_NAMESPACES):
+        if any(each.namespaces[name] == processes.node.namespaces[name] for each in processes.tasks if is_sentry(each)):
             yield on_node(f"namespace-{name}", weaker, "the node's own")
     yield on_node("namespaces", top, "user, pid, net, mnt, ipc and uts were compared with the node's")
 
 
-def _wasm(facts: Facts) -> Iterator[Observation]:
-    engine = tuple(each for each in facts.tasks if each.pid != facts.pause)
+def _wasm(processes: Processes) -> Iterator[Observation]:
+    engine = processes.working
     top, weaker = Boundary.SANDBOX, Boundary.SHARED
     yield all_of("seccomp", engine, _twice_filtered, top, weaker, "the Pod's filter and its own")
     yield all_of("no-new-privileges", engine, lambda each: each.no_new_privileges, top, weaker)
     few = lambda each: not each.effective & ~WASM_CAPABILITIES  # noqa: E731
     yield all_of("capabilities", engine, few, top, weaker, "at most to bind low ports")
-    yield _separate(engine, facts, top, Boundary.SHARED)
+    yield _separate(engine, processes, top, Boundary.SHARED)
 
 
-def _container(facts: Facts) -> Iterator[Observation]:
-    inside = tuple(each for each in facts.tasks if each.pid != facts.pause) or facts.tasks
-    yield all_of("seccomp", inside, _filtered, Boundary.SHARED, Boundary.UNKNOWN, "RuntimeDefault was asked for")
-    yield _separate(inside, facts, Boundary.SHARED, Boundary.UNKNOWN)
-    if not facts.node.modules:
+def _container(processes: Processes) -> Iterator[Observation]:
+    inside = processes.working or processes.tasks
+    yield all_of("seccomp", inside, filtered, Boundary.SHARED, Boundary.UNKNOWN, "RuntimeDefault was asked for")
+    yield _separate(inside, processes, Boundary.SHARED, Boundary.UNKNOWN)
+    if not processes.node.modules:
         return
     labels = {each.label for each in inside}
-    yield on_node("security-module", Boundary.SHARED, f"{', '.join(facts.node.modules)}: {listed(labels)}")
+    yield on_node("security-module", Boundary.SHARED, f"{', '.join(processes.node.modules)}: {listed(labels)}")
 
 
-def _separate(tasks: Sequence[Task], facts: Facts, held: Boundary, failed: Boundary) -> Observation:
-    same = sorted({name for each in tasks for name in _OWN if each.namespaces[name] == facts.node.namespaces[name]})
+def _separate(tasks: Sequence[Task], processes: Processes, held: Boundary, failed: Boundary) -> Observation:
+    node = processes.node.namespaces
+    same = sorted({name for each in tasks for name in OWN_NAMESPACES if each.namespaces[name] == node[name]})
     if same:
         return on_node("namespaces", failed, f"{', '.join(same)}: the node's own")
     own = all(each.own_user_namespace for each in tasks) and tasks
-    return on_node("namespaces", held, f"{', '.join(_OWN)}{', user' if own else ''}: its own")
+    return on_node("namespaces", held, f"{', '.join(OWN_NAMESPACES)}{', user' if own else ''}: its own")
 
 
 def _twice_filtered(task: Task) -> bool:
     return task.seccomp == _ENFORCED and task.filters > 1
 
 
-def _filtered(task: Task) -> bool:
+def filtered(task: Task) -> bool:
+    """Whether a seccomp filter decides on its system calls."""
     return task.seccomp == _ENFORCED and task.filters > 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from casemate.model.boundary import Boundary
 from casemate.prove.inside import Report
 from casemate.prove.programs import Examined
 from casemate.prove.tasks import Task
@@ -51,28 +50,42 @@ class Control:
 
 
 @dataclass(frozen=True)
-class Facts:
-    """All that was seen of one sandbox. `tasks` are its processes on the node, `pause` CRI's own among them.
+class Processes:
+    """What the node runs for a sandbox. `pause` is CRI's own process, `unread` how many may not be looked at.
 
-    `program` is what the engine's configuration names for the handler, `prober` the digest of the program that was
-    sent in, `prober_found` that of the file which lies in the container as the node sees it. `wasm_only` says that the
-    handler promises to run nothing but modules; `module` is the challenge that a module was given.
+    `program` is what the engine's configuration names for the handler, `own_wasm` the digest of our Wasm engine.
     """
 
-    named: Boundary
+    tasks: tuple[Task, ...]
+    unread: int
+    pause: int
+    program: Examined | None
+    own_wasm: str
+    node: NodeKernel
+
+    @property
+    def working(self) -> tuple[Task, ...]:
+        """Those beside CRI's own."""
+        return tuple(each for each in self.tasks if each.pid != self.pause)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that was seen of a sandbox which was started to be proven.
+
+    `prober` is the digest of the program that was sent in, `prober_found` that of the file which lies in the container
+    as the node sees it. `wasm_only` says that the handler promises to run nothing but modules; `module` is the
+    challenge that a module was given.
+    """
+
     wasm_only: bool
     whole_node: bool
     challenge: Challenge
     command: Challenge
     module: Challenge | None
     still_there: bool
-    tasks: tuple[Task, ...]
-    unread: int
-    pause: int
-    node: NodeKernel
+    processes: Processes
     report: Report | None
-    program: Examined | None
     prober: str
     prober_found: str
-    own_wasm: str
     control: Control

@@ -22,11 +22,12 @@ _SECTION = struct.Struct("<IIQQQQIIQQ")
 
 @dataclass(frozen=True)
 class GoBuild:
-    """What Go noted: the package of `main`, the main module with its version, the commit, and Go's own version."""
+    """What Go noted: the package of `main`, its module with version and checksum, the commit, and Go's own version."""
 
     path: str
     module: str
     version: str
+    sum: str
     revision: str
     go: str
 
@@ -50,7 +51,8 @@ def _parse(go: str, text: str) -> GoBuild:
     path = next((line[1] for line in lines if line[0] == "path" and len(line) > 1), "")
     module = next((line for line in lines if line[0] == "mod" and len(line) > 2), ["", "", "", ""])
     settings = dict(line[1].split("=", 1) for line in lines if line[0] == "build" and "=" in line[1])
-    return GoBuild(path, module[1], module[2], settings.get("vcs.revision", ""), go.removeprefix("go"))
+    checksum = module[3] if len(module) > 3 else ""
+    return GoBuild(path, module[1], module[2], checksum, settings.get("vcs.revision", ""), go.removeprefix("go"))
 
 
 def _section(file: BinaryIO) -> bytes | None:

@@ -22,10 +22,10 @@ def from_inside(facts: Facts, kind: Kind) -> Iterator[Observation]:
     report = facts.report
     if report is None:
         return
-    same = bool(facts.node.boot_id) and report.kernel.boot_id == facts.node.boot_id
+    same = bool(facts.processes.node.boot_id) and report.kernel.boot_id == facts.processes.node.boot_id
     told = f"{report.kernel.boot_id}, {'' if same else 'not '}the node's"
     yield said("boot-id", min(kind.boundary, Boundary.SHARED) if same else kind.boundary, told)
-    yield said("kernel", kind.boundary, f"{report.kernel.release}; log: {report.kernel.log}")
+    yield said("kernel", kind.boundary, f"{report.kernel.release}; {report.kernel.version}; log: {report.kernel.log}")
     yield said("machine", kind.boundary, _machine(report))
     open_ = sorted(path for path, error in report.surface.items() if not error)
     yield said("surface", kind.boundary, f"readable: {', '.join(open_) or 'nothing'}")

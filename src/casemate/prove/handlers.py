@@ -27,7 +27,7 @@ from casemate.errors import CasemateError
 from casemate.model.boundary import Boundary
 from casemate.model.proof import Observation, Program, Proof, Side
 from casemate.prove import inside, node_kernel, rules, sandbox, tasks
-from casemate.prove.facts import Challenge, Control, Facts, Found, NodeKernel
+from casemate.prove.facts import Challenge, Control, Facts, Found, NodeKernel, Processes
 from casemate.prove.image import CHALLENGE_LENGTH, MODULE, PROBE, Prober
 from casemate.prove.programs import Examined, examine
 from casemate.prove.sandbox import Place, Sandbox
@@ -64,6 +64,16 @@ class Bench:
     digests: Digests = field(default_factory=Digests)
     examined: dict[Path, Examined | None] = field(default_factory=dict)
     control: Control = _UNTRIED
+
+    @property
+    def own_wasm(self) -> str:
+        """The digest of our Wasm engine."""
+        return self.digests.of(tools.native().folder / "wasm")
+
+    def program_of(self, proof: Proof | None) -> Examined | None:
+        """The program that a handler was proven with, as it was examined in this run."""
+        paths = {each.path for each in proof.programs} if proof else set()
+        return next((each for each in self.examined.values() if each and each.path in paths), None)
 
     async def program(self, path: Path | None) -> Examined | None:
         """The program at that path, examined once."""
@@ -122,7 +132,7 @@ async def prove(bench: Bench, target: Target) -> Proof:
         observations=observations,
         seconds=round(seconds or time.monotonic() - begun, 3),
         time=now,
-        programs=_programs(program),
+        programs=used_programs(program),
         configuration=target.configuration,
     )
 
@@ -131,7 +141,8 @@ def _unstarted(why: str) -> Observation:
     return Observation(id="sandbox", side=Side.NODE, value=why, supports=None)
 
 
-def _programs(program: Examined | None) -> tuple[Program, ...]:
+def used_programs(program: Examined | None) -> tuple[Program, ...]:
+    """The program as a proof is bound to it."""
     if program is None:
         return ()
     return (Program(role="runtime", path=program.path, digest=program.digest, version=program.version),)
@@ -160,10 +171,10 @@ async def _look(bench: Bench, target: Target, program: Examined | None, where: S
             _command(bench, module if module.container else prober, command, stack),
             bench.client.pod_sandbox_status(where.id, verbose=True),
         )
-        pause = _process_id(status)
+        pause = process_id(status)
         seen = await asyncio.to_thread(tasks.scan)
         mine = tasks.of_sandbox(seen, where.config.linux.cgroup_parent)
-        looked = await asyncio.to_thread(_look_at, mine, bench.digests)
+        looked = await asyncio.to_thread(look_at, mine, bench.digests)
         for tried in (prober, command, module):
             tried.found = _find(seen, mine, tried.word, bench.kernel)
         alive = await _alive(bench, module if target.wasm_only else prober)
@@ -171,22 +182,23 @@ async def _look(bench: Bench, target: Target, program: Examined | None, where: S
     first, sent = (module, MODULE) if module.container else (prober, PROBE)
     report = _report(prober)
     return Facts(
-        named=target.named,
         wasm_only=target.wasm_only,
         whole_node=tasks.sees_whole_node(),
         challenge=prober.challenge,
         command=command.challenge,
         module=module.challenge if target.wasm_only else None,
         still_there=alive,
-        tasks=read,
-        unread=len(looked) - len(read),
-        pause=pause,
-        node=bench.kernel,
+        processes=Processes(
+            tasks=read,
+            unread=len(looked) - len(read),
+            pause=pause,
+            program=program,
+            own_wasm=bench.own_wasm,
+            node=bench.kernel,
+        ),
         report=report,
-        program=program,
         prober=bench.prober.digests[sent],
         prober_found=_lies_there(bench, seen, pause, first.container, sent),
-        own_wasm=bench.digests.of(tools.native().folder / "wasm"),
         control=bench.control,
     )
 
@@ -236,7 +248,8 @@ def _apart(pid: int, kernel: NodeKernel) -> bool:
         return False
 
 
-def _look_at(seen: Sequence[Seen], digests: Digests) -> list[tasks.Task | None]:
+def look_at(seen: Sequence[Seen], digests: Digests) -> list[tasks.Task | None]:
+    """The processes with what confines them; None for one that may not be looked at. Those that ended are left out."""
     looked = []
     for each in seen:
         with suppress(ProcessLookupError):
@@ -264,7 +277,8 @@ class _Record(msgspec.Struct):
     pid: int = 0
 
 
-def _process_id(status: pb.PodSandboxStatusResponse) -> int:
+def process_id(status: pb.PodSandboxStatusResponse) -> int:
+    """The process of a sandbox by CRI's verbose status; 0 when it does not tell."""
     try:
         return msgspec.convert(json.loads(status.info.get("info", "{}")), _Record).pid
     except (ValueError, msgspec.ValidationError):

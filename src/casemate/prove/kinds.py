@@ -16,7 +16,7 @@ from pathlib import PurePath
 from casemate.model.boundary import Boundary
 from casemate.prove.tasks import Task
 
-RUNSC, RUNSC_SHIM = "gvisor.dev/gvisor/runsc", "gvisor.dev/gvisor/shim"
+RUNSC = "gvisor.dev/gvisor/runsc"
 WASM_ENGINE = "casemate.dev/native/wasm"
 
 _MONITORS = ("qemu-system-", "qemu-kvm", "cloud-hypervisor", "firecracker", "stratovirt", "openvmm")
@@ -64,11 +64,16 @@ def is_monitor(task: Task) -> bool:
     return PurePath(task.program).name.startswith(_MONITORS)
 
 
+def draws(task: Task, kind: Kind) -> bool:
+    """Whether it is one of the processes that draw the boundary, and no helper."""
+    return is_monitor(task) if kind is Kind.MACHINE else belongs(task, kind, 0)
+
+
 def belongs(task: Task, kind: Kind, pause: int) -> bool:
     """Whether a sandbox of that kind has such a process; any other is the workload's own, on the node's kernel."""
     match kind:
         case Kind.GVISOR:
-            return task.module in (RUNSC, RUNSC_SHIM)
+            return task.module == RUNSC
         case Kind.MACHINE:
             return is_monitor(task) or PurePath(task.program).name in _HELPERS
         case Kind.WASM:

@@ -4,7 +4,8 @@
 2. Only a program that the engine's configuration names is ever started, and only to ask for its version; what runs in a
    sandbox is read, never run.
 3. Go notes in a program what it was built from (debug/buildinfo). A version that is said and differs from the one built
-   is a lie, or the mark of one; so is a version whose source that Go could not have compiled (programs.yaml).
+   is a lie, or the mark of one; so is a version that this Go could not have compiled (programs.yaml), or whose
+   checksum is another version's (modules.yaml).
 4. A file of a Debian package must be as the package has it (md5sums of dpkg: a check for changes, not a signature).
    Where package and program are of one name, the package's version begins with the program's.
 5. What a program says must fit together: its commit names its version and is the one built, and it knows the runtime
@@ -24,6 +25,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import yaml
@@ -34,6 +36,7 @@ from casemate.prove.tasks import Digests, identity
 
 _DPKG = Path("/var/lib/dpkg/info")
 _ASKING_SECONDS = 5.0
+_Row = TypeVar("_Row")
 _PSEUDO = "(devel)"
 
 
@@ -98,7 +101,10 @@ def _unlike_built(said: _Said, build: GoBuild) -> Iterator[str]:
     commit = said.commit.rpartition("-g")[2] if "-g" in said.commit else ""
     if commit and build.revision and not build.revision.startswith(commit):
         yield f"it says that it is of commit {commit}, and was built from {build.revision}"
-    for floor in _floors():
+    for known in _known("modules.yaml", _Module):
+        if known.module == build.module and (known.version == build.version) != (known.sum == build.sum):
+            yield f"version {build.version} has the checksum of {known.version}, or that one another"
+    for floor in _known("programs.yaml", _Floor):
         if build.path == floor.program and _numbers(said.version) >= _numbers(floor.version):
             if _numbers(build.go) < _numbers(floor.go):
                 yield f"version {said.version} is not built with Go {build.go}"
@@ -116,10 +122,19 @@ class _Floor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: str
 
 
+class _Module(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A version of a Go module, and its checksum."""
+
+    module: str
+    version: str
+    sum: str
+    source: str
+
+
 @cache
-def _floors() -> tuple[_Floor, ...]:
-    text = resources.files(__package__).joinpath("programs.yaml").read_text(encoding="utf-8")
-    return msgspec.convert(yaml.load(text, Loader=yaml.CSafeLoader), tuple[_Floor, ...])
+def _known(file: str, row: type[_Row]) -> tuple[_Row, ...]:
+    text = resources.files(__package__).joinpath(file).read_text(encoding="utf-8")
+    return msgspec.convert(yaml.load(text, Loader=yaml.CSafeLoader), tuple[row, ...])  # type: ignore[valid-type]
 
 
 @dataclass(frozen=True)

@@ -32,20 +32,21 @@ from collections.abc import Iterator, Sequence
 from casemate.model.boundary import Boundary
 from casemate.model.proof import Observation, Result, Side
 from casemate.prove.confinement import confinement
-from casemate.prove.facts import Challenge, Facts
+from casemate.prove.facts import Challenge, Facts, Processes
 from casemate.prove.guest import from_inside
-from casemate.prove.kinds import Kind, belongs, is_monitor, recognise
+from casemate.prove.kinds import Kind, belongs, draws, recognise
 from casemate.prove.observed import listed, on_node, programs, short
-from casemate.prove.tasks import Task
+from casemate.prove.programs import Examined
 
 
 def observe(facts: Facts) -> tuple[Observation, ...]:
     """Every observation that the facts give, in the order of the rules."""
-    kind = recognise(facts.tasks, facts.pause)
+    kind = recognise(facts.processes.tasks, facts.processes.pause)
     return (
         *_challenges(facts, kind),
-        *_processes(facts, kind),
-        *confinement(facts, kind),
+        *drawn_by(facts.processes, kind),
+        *_prober(facts, kind),
+        *confinement(facts.processes, kind),
         *from_inside(facts, kind),
     )
 
@@ -120,43 +121,37 @@ def _refusals(facts: Facts, kind: Kind) -> Iterator[Observation]:
 # ------------------------------------------------------------------------------------------- processes (rules 5 and 6)
 
 
-def _processes(facts: Facts, kind: Kind) -> Iterator[Observation]:
-    if not facts.tasks or facts.unread:
-        what = "processes of the sandbox could not be read" if facts.tasks else "the node runs no process for it"
+def drawn_by(processes: Processes, kind: Kind) -> Iterator[Observation]:
+    """Whose processes they are, and which program they were started from."""
+    if not processes.tasks or processes.unread:
+        what = "some could not be read" if processes.tasks else "the node runs none for it"
         yield on_node("processes", None, what)
         return
+    foreign = [each for each in processes.tasks if not belongs(each, kind, processes.pause)]
     if kind is Kind.CONTAINER:
-        yield on_node("processes", kind.boundary, f"{programs(facts.tasks)}: programs of the container")
-        yield _prober(facts)
-        yield from _said_truly(facts, kind)
-        return
-    foreign = [each for each in facts.tasks if not belongs(each, kind, facts.pause)]
-    if foreign:
+        yield on_node("processes", kind.boundary, f"{programs(processes.tasks)}: programs of the container")
+    elif foreign:
         yield on_node("processes", Boundary.SHARED, f"beside those of {kind}: {programs(foreign)}")
     else:
-        yield on_node("processes", kind.boundary, f"{len(facts.tasks)}, all of {kind}: {programs(facts.tasks)}")
-    yield _very_file(facts, kind)
-    yield from _said_truly(facts, kind)
-    if kind is not Kind.MACHINE:  # whose files lie in the guest
-        yield _prober(facts)
-
-
-def _prober(facts: Facts) -> Observation:
-    if not facts.prober_found:
-        return on_node("prober", None, "its file cannot be read on the node")
-    same = facts.prober_found == facts.prober
-    told = "as sent" if same else "not the one that was sent"
-    return on_node("prober", Boundary.VM if same else None, f"{short(facts.prober_found)}, {told}")
-
-
-def _very_file(facts: Facts, kind: Kind) -> Observation:
-    core = [each for each in facts.tasks if _draws(each, kind)]
-    program = facts.program
+        yield on_node("processes", kind.boundary, f"{len(processes.tasks)}, all of {kind}: {programs(processes.tasks)}")
     if kind is Kind.WASM:
-        digests = {each.digest for each in core}
-        same = digests == {facts.own_wasm}
-        value = f"the engine is {short(facts.own_wasm)}" if same else f"not casemate's engine: {listed(digests)}"
-        return on_node("program", kind.boundary if same else Boundary.SHARED, value)
+        yield _own_engine(processes)
+    elif kind is not Kind.CONTAINER:
+        yield _very_file(processes, kind)
+    if processes.program:
+        yield _said_truly(processes.program, kind)
+
+
+def _own_engine(processes: Processes) -> Observation:
+    digests = {each.digest for each in processes.working}
+    if digests != {processes.own_wasm}:
+        return on_node("program", Boundary.SHARED, f"not casemate's engine: {listed(digests)}")
+    return on_node("program", Kind.WASM.boundary, f"the engine is {short(processes.own_wasm)}")
+
+
+def _very_file(processes: Processes, kind: Kind) -> Observation:
+    core = [each for each in processes.tasks if draws(each, kind)]
+    program = processes.program
     if program is None or not core:
         return on_node("program", None, "the engine does not tell which program its handler starts")
     others = {each.program for each in core if (each.file, each.digest) != (program.file, program.digest)}
@@ -167,18 +162,19 @@ def _very_file(facts: Facts, kind: Kind) -> Observation:
     return on_node("program", kind.boundary, f"{program.path} {short(program.digest)}, {program.origin}")
 
 
-def _draws(task: Task, kind: Kind) -> bool:
-    """Whether it is one of the processes that draw the boundary, and no helper."""
-    if kind is Kind.MACHINE:
-        return is_monitor(task)
-    return belongs(task, kind, 0)
-
-
-def _said_truly(facts: Facts, kind: Kind) -> Iterator[Observation]:
-    program = facts.program
-    if program is None:
-        return
+def _said_truly(program: Examined, kind: Kind) -> Observation:
     if program.lie:
-        yield on_node("version", Boundary.UNKNOWN, program.lie)
-    else:
-        yield on_node("version", kind.boundary, f"{program.version or 'untold'}, as it was built or packaged")
+        return on_node("version", Boundary.UNKNOWN, program.lie)
+    told = f"of {program.origin}" if program.origin else "and nothing says otherwise"
+    return on_node("version", kind.boundary, f"{program.version or 'none told'}, {told}")
+
+
+def _prober(facts: Facts, kind: Kind) -> Iterator[Observation]:
+    if kind is Kind.MACHINE:  # whose files lie in the guest
+        return
+    if not facts.prober_found:
+        yield on_node("prober", None, "its file cannot be read on the node")
+        return
+    same = facts.prober_found == facts.prober
+    told = "as sent" if same else "not the one that was sent"
+    yield on_node("prober", kind.boundary if same else None, f"{short(facts.prober_found)}, {told}")

@@ -38,12 +38,19 @@ _POLL_SECONDS = 0.004
 
 @dataclass(frozen=True)
 class Place:
-    """Where sandboxes are made: the engine's name and socket, a folder for logs and locks, the cgroup driver."""
+    """Where sandboxes are made: the engine's name and socket, a folder for logs and locks, the cgroup driver.
+
+    `kept` is the file of proofs that hold, `configuration` the engine's own file, `runs` the folder with the API
+    objects of an engine of ours.
+    """
 
     name: str
     socket: str
     folder: Path
-    systemd: bool = False
+    systemd: bool
+    kept: Path
+    configuration: Path
+    runs: Path | None = None
 
 
 @dataclass(frozen=True)

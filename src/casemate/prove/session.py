@@ -1,57 +1,150 @@
-"""A run of proofs on one engine: what is asked for is found, proven, and told."""
+"""A run of proofs on one engine: what is asked for is found, proven, and kept."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from casemate.catalogue import runtimes
+from casemate.catalogue.runtimes import Runtimes
 from casemate.engine import node
+from casemate.engine.containerd import process
+from casemate.engine.cri import cri_pb2 as pb
 from casemate.engine.cri.client import CriClient
+from casemate.engine.instance import POD_UID_LABEL, RUN_LABEL
 from casemate.engine.paths import EnginePaths
 from casemate.engine.settings import EngineSettings
+from casemate.engine.supervise.run_record import RunFolder
+from casemate.errors import InputError
+from casemate.model.boundary import Boundary
 from casemate.model.proof import Proof
-from casemate.prove import handlers, image, sandbox, targets
+from casemate.prove import handlers, image, keep, pods, sandbox, targets
 from casemate.prove.configuration import Configured, configured
 from casemate.prove.handlers import Bench, Target
-from casemate.prove.sandbox import Place
+from casemate.prove.pods import RunningPod
+from casemate.prove.sandbox import PROOF_LABEL, Place
 
+_CONTAINERD = Path("/etc/containerd/config.toml")
 _STATE = Path("/run/casemate/proofs")
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What a person asked for: names of handlers and classes; all handlers when both are empty."""
+    """What a person asked for: handlers, classes and Pods by name; `everything` that runs, and all handlers.
+
+    All handlers when nothing is named.
+    """
 
     handlers: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
+    pods: tuple[str, ...] = ()
+    everything: bool = False
     documents: Mapping[str, str] = field(default_factory=dict)
 
 
 def engine_place(paths: EnginePaths, settings: EngineSettings) -> Place:
     """Where the sandboxes of proofs are made on an engine of ours."""
-    return Place(paths.name, settings.cri_socket, paths.state / "proofs", settings.systemd_cgroups)
+    return Place(
+        paths.name,
+        settings.cri_socket,
+        paths.state / "proofs",
+        settings.systemd_cgroups,
+        kept=kept_file(paths),
+        configuration=process.config_file(paths),
+        runs=paths.runs,
+    )
 
 
 def node_place(socket: str, *, systemd: bool) -> Place:
     """Where they are made on the node's own engine."""
-    return Place("node", socket, _STATE, systemd)
+    return Place("node", socket, _STATE, systemd, kept=_STATE / "proofs.json", configuration=_CONTAINERD)
+
+
+def kept_file(paths: EnginePaths) -> Path:
+    """Where the proofs of an engine are kept."""
+    return paths.root / "proofs.json"
 
 
 async def prove(place: Place, asked: Asked) -> tuple[Proof, ...]:
-    """The proofs of what was asked for, in that order."""
+    """The proofs of what was asked for, in that order; they are kept for `ps` and `run`."""
     with sandbox.alone(place):
         async with CriClient(place.socket) as client:
             known = configured(await client.status(verbose=True))
-            chosen = _targets(asked, known)
+            chosen = await _pods(client, place, asked, known)
             bench = Bench(client, place, node.gather().name, await image.bring_in(client))
-            return await handlers.prove_all(bench, chosen)
+            proofs = await handlers.prove_all(bench, _targets(asked, known, chosen))
+            proofs += await pods.prove_pods(bench, chosen, proofs)
+        keep.keep(place.kept, proofs, (place.configuration, *_files(known)))
+        return proofs
 
 
-def _targets(asked: Asked, known: Mapping[str, Configured]) -> tuple[Target, ...]:
+def _targets(asked: Asked, known: Mapping[str, Configured], chosen: Sequence[RunningPod]) -> tuple[Target, ...]:
+    """The handlers and classes to prove, those of Pods with them."""
     catalogue = runtimes.load()
+    named = bool(asked.handlers or asked.classes or asked.pods)
+    names = dict.fromkeys((*asked.handlers, *(each.born for each in chosen if named)))
     found: tuple[Target, ...] = ()
-    if asked.handlers or not asked.classes:
-        found = targets.handlers(asked.handlers, known, catalogue)
+    if names or not named:
+        found = targets.handlers(tuple(names), known, catalogue)
     return (*found, *targets.classes(asked.classes, asked.documents, known, catalogue))
+
+
+async def _pods(
+    client: CriClient, place: Place, asked: Asked, known: Mapping[str, Configured]
+) -> tuple[RunningPod, ...]:
+    if not asked.everything and not asked.pods:
+        return ()
+    ready = [each for each in await client.pod_sandboxes() if each.state == pb.SANDBOX_READY]
+    ours = (each for each in ready if PROOF_LABEL not in each.labels and (not place.runs or RUN_LABEL in each.labels))
+    found = {f"{each.metadata.namespace}/{each.metadata.name}": each for each in ours}
+    default = next((each.handler for each in known.values() if each.default), "")
+    catalogue = runtimes.load()
+    if asked.everything:
+        busy = {each.pod_sandbox_id for each in await client.containers() if each.state == pb.CONTAINER_RUNNING}
+        chosen = [each for _, each in sorted(found.items()) if each.id in busy]
+    else:
+        chosen = [_named(name, found) for name in asked.pods]
+    return tuple(_running(each, place, catalogue, default) for each in chosen)
+
+
+def _named(name: str, found: Mapping[str, pb.PodSandbox]) -> pb.PodSandbox:
+    fitting = [key for key in found if name in (key, key.partition("/")[2])]
+    if len(fitting) != 1:
+        what = f"no Pod {name!r} runs here" if not fitting else f"several Pods are called {name!r}"
+        fix = "casemate ps shows all Pods" if not fitting else f"write {fitting[0]}"
+        raise InputError(what, where="--pod", fix=fix)
+    return found[fitting[0]]
+
+
+def _running(each: pb.PodSandbox, place: Place, catalogue: Runtimes, default: str) -> RunningPod:
+    uid = each.labels.get(POD_UID_LABEL) or each.metadata.uid
+    born = each.runtime_handler or default
+    class_name, expected = _asked_for(place, each, uid)
+    return RunningPod(
+        subject=f"pod/{each.metadata.namespace}/{each.metadata.name}",
+        uid=uid,
+        sandbox=each.id,
+        expected=expected or born,
+        born=born,
+        named=_promise(class_name, expected or born, catalogue),
+        marker=f"pod{uid}",
+    )
+
+
+def _promise(class_name: str, handler: str, catalogue: Runtimes) -> Boundary:
+    row = catalogue.of_class(class_name) if class_name else None
+    return row.boundary if row else catalogue.boundary_of_handler(handler)
+
+
+def _asked_for(place: Place, each: pb.PodSandbox, uid: str) -> tuple[str, str]:
+    """The class that the API object names, and the handler that it means; empty where there is no object of ours."""
+    if place.runs:
+        for record in RunFolder(place.runs, each.labels.get(RUN_LABEL, "")).pods():
+            if record.instance.uid == uid:
+                return record.instance.runtime_class, record.instance.handler
+    return "", ""
+
+
+def _files(known: Mapping[str, Configured]) -> tuple[Path, ...]:
+    return tuple(dict.fromkeys(file for each in known.values() for file in each.files))

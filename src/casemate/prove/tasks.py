@@ -105,10 +105,25 @@ def scan(proc: Path = PROC) -> tuple[Seen, ...]:
 def of_sandbox(seen: Iterable[Seen], cgroup: str) -> tuple[Seen, ...]:
     """The processes of the sandbox whose Pod has that cgroup (rule 2)."""
     everyone = tuple(seen)
-    members = {each.pid for each in everyone if each.lies_in(cgroup)}
+    return _with_descendants(everyone, {each.pid for each in everyone if each.lies_in(cgroup)})
+
+
+def _with_descendants(everyone: tuple[Seen, ...], members: set[int]) -> tuple[Seen, ...]:
     while grown := {each.pid for each in everyone if each.parent in members and each.pid not in members}:
         members |= grown
     return tuple(each for each in everyone if each.pid in members)
+
+
+def of_pod(seen: Iterable[Seen], marker: str) -> tuple[Seen, ...]:
+    """The processes of a Pod by what a kubelet, and the engine, write into its cgroup's path: `pod` and its uid."""
+    everyone = tuple(seen)
+    return _with_descendants(everyone, {each.pid for each in everyone if _marked(each.cgroups, marker)})
+
+
+def _marked(cgroups: str, marker: str) -> bool:
+    parts = {part.removesuffix(".slice") for line in cgroups.splitlines() for part in line.split("/")[1:]}
+    systemd = marker.replace("-", "_")
+    return any(part == marker or part.endswith(f"-{systemd}") for part in parts)
 
 
 def look(pid: int, digests: Digests, proc: Path = PROC) -> Task | None:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from casemate.model.boundary import Boundary
-from casemate.model.proof import Observation, Proof, Result, Side
+from casemate.model.proof import Observation, Proof, Result, Side, item
 
 API_VERSION = "casemate.dev/v1alpha1"
 
@@ -19,25 +19,8 @@ _MOST_WORDS = 100
 
 def proofs_json(proofs: Sequence[Proof]) -> str:
     """`kind: ProofList` with one item per subject (DESIGN.md section 4)."""
-    document = {"apiVersion": API_VERSION, "kind": "ProofList", "items": [proof_item(each) for each in proofs]}
+    document = {"apiVersion": API_VERSION, "kind": "ProofList", "items": [item(each) for each in proofs]}
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
-
-
-def proof_item(proof: Proof) -> dict[str, object]:
-    """One proof as it stands in the list, and in a signed statement."""
-    return {
-        "subject": proof.subject,
-        "node": proof.node,
-        "handler": proof.handler,
-        "named": str(proof.named),
-        "shown": str(proof.shown),
-        "result": str(proof.result),
-        "observations": [_observation(each) for each in proof.observations],
-        "seconds": proof.seconds,
-        "time": proof.time,
-        "programs": [msgspec.to_builtins(each) for each in proof.programs],
-        "configuration": proof.configuration,
-    }
 
 
 def print_proofs(proofs: Sequence[Proof], *, explain: bool = False, console: Console | None = None) -> None:
@@ -75,11 +58,6 @@ def _row(proof: Proof) -> tuple[str, ...]:
         f"{proof.seconds:.2f} s",
         told,
     )
-
-
-def _observation(seen: Observation) -> dict[str, object]:
-    supports = None if seen.supports is None else str(seen.supports)
-    return {"id": seen.id, "side": str(seen.side), "value": seen.value, "supports": supports}
 
 
 def _line(seen: Observation) -> str:

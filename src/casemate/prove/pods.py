@@ -1,0 +1,122 @@
+"""Proves Pods that run now, without touching them: API object, the sandbox's handler, its processes.
+
+1. The handler that the Pod's class means must be the one that its sandbox was started under, as CRI noted it then.
+2. That handler must be proven in the same run: its challenge stands for the Pod's, because nothing is put into a
+   sandbox that somebody works in.
+3. The Pod's processes on the node must be those of a sandbox of that handler, and no other (rules 5 to 8 of `rules`).
+4. On the node's kernel a Pod is `hardened` when all its processes are: a user namespace of their own, a seccomp
+   filter, no new privileges, no capability, and confinement by the node's security module where it has one. Else it is
+   `shared`.
+5. A Pod of which nothing runs cannot be looked at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from casemate.model.boundary import Boundary
+from casemate.model.proof import Observation, Proof, Result, Side
+from casemate.prove import rules, tasks
+from casemate.prove.confinement import OWN_NAMESPACES, confinement, filtered
+from casemate.prove.facts import NodeKernel, Processes
+from casemate.prove.handlers import Bench, look_at, process_id, used_programs
+from casemate.prove.kinds import Kind, recognise
+from casemate.prove.observed import on_node
+from casemate.prove.tasks import Task
+
+
+@dataclass(frozen=True)
+class RunningPod:
+    """A Pod with its sandbox. `expected` is the handler that its class means, `born` the one that CRI noted.
+
+    `marker` is what stands in the path of its cgroup; `named` the boundary that its class or handler promises.
+    """
+
+    subject: str
+    uid: str
+    sandbox: str
+    expected: str
+    born: str
+    named: Boundary
+    marker: str
+
+
+async def prove_pods(bench: Bench, pods: Sequence[RunningPod], proofs: Sequence[Proof]) -> tuple[Proof, ...]:
+    """A proof for each Pod; `proofs` are those of handlers in this run."""
+    by_handler = {each.handler: each for each in proofs}
+    return tuple([await _prove(bench, each, by_handler.get(each.born)) for each in pods])
+
+
+async def _prove(bench: Bench, pod: RunningPod, handler: Proof | None) -> Proof:
+    begun, now = time.monotonic(), time.time()
+    status = await bench.client.pod_sandbox_status(pod.sandbox, verbose=True)
+    seen = await asyncio.to_thread(tasks.scan)
+    mine = tasks.of_pod(seen, pod.marker)
+    looked = await asyncio.to_thread(look_at, mine, bench.digests)
+    read = tuple(each for each in looked if each is not None)
+    program = bench.program_of(handler)
+    processes = Processes(read, len(looked) - len(read), process_id(status), program, bench.own_wasm, bench.kernel)
+    observations = tuple(_observe(pod, handler, processes))
+    shown, result = rules.conclude(pod.named, observations)
+    return Proof(
+        subject=pod.subject,
+        node=bench.node,
+        handler=pod.born,
+        named=pod.named,
+        shown=shown,
+        result=result,
+        observations=observations,
+        seconds=round(time.monotonic() - begun, 3),
+        time=now,
+        uid=pod.uid,
+        programs=used_programs(program),
+        configuration=handler.configuration if handler else "",
+    )
+
+
+def _observe(pod: RunningPod, handler: Proof | None, processes: Processes) -> Iterator[Observation]:
+    kind = recognise(processes.tasks, processes.pause)
+    if pod.expected != pod.born:
+        yield on_node("handler", Boundary.UNKNOWN, f"its class means {pod.expected}, its sandbox is of {pod.born}")
+    else:
+        yield on_node("handler", kind.boundary, f"{pod.born}, as its class means")
+    yield _of_handler(handler, kind)
+    if not processes.working:
+        yield on_node("processes", None, "none of its containers runs")
+        return
+    yield from rules.drawn_by(processes, kind)
+    if kind is Kind.CONTAINER:
+        yield _hardened(processes)
+    else:
+        yield from confinement(processes, kind)
+
+
+def _of_handler(handler: Proof | None, kind: Kind) -> Observation:
+    proven = handler is not None and handler.result is Result.PROVEN
+    value = f"{handler.handler} is {handler.result}: {handler.shown}" if handler else "its handler was not tried"
+    return Observation(id="handler-proof", side=Side.CONTROL, value=value, supports=kind.boundary if proven else None)
+
+
+def _hardened(processes: Processes) -> Observation:
+    lacking = sorted({name for each in processes.working for name in _lacking(each, processes.node)})
+    if lacking:
+        return on_node("hardening", Boundary.SHARED, f"not hardened: {', '.join(lacking)}")
+    return on_node("hardening", Boundary.HARDENED, f"all {len(processes.working)} processes are hardened")
+
+
+def _lacking(task: Task, node: NodeKernel) -> Iterator[str]:
+    if not task.own_user_namespace:
+        yield "the node's user namespace"
+    if not filtered(task):
+        yield "no seccomp filter"
+    if not task.no_new_privileges:
+        yield "may gain privileges"
+    if task.effective:
+        yield "capabilities"
+    if any(task.namespaces[name] == node.namespaces[name] for name in OWN_NAMESPACES):
+        yield "namespaces of the node"
+    if node.modules and task.label in ("", "unconfined"):
+        yield "no security module"
