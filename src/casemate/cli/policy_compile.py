@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Final, Literal, TypeAlias
 
@@ -13,12 +14,14 @@ from casemate.cli import policy_files
 from casemate.errors import InputError
 from casemate.model.policy import PolicySettings
 from casemate.policy.compile import gatekeeper, kyverno, native, static
+from casemate.policy.compile.gaps import Gap
 from casemate.policy.compile.native import Compiled
 from casemate.report.policy_compiled import compiled_json, compiled_yaml, document
 from casemate.sources.policies import PolicyInput
 
 Target: TypeAlias = Literal["native", "static", "kyverno", "gatekeeper"]
 
+_NAMED: Final = 3
 _CONFIGURATION: Final = "admission-configuration.yaml"
 
 
@@ -53,14 +56,25 @@ def compile_(
     """
     written = policy_files.read(policy)
     compiled = _compiled(written, to, version, partial=partial)
-    for gap in compiled.gaps:
-        place = f"{gap.where}: " if gap.where else ""
-        print(f"casemate: {place}{'left open' if gap.open else 'note'}: {gap}", file=sys.stderr)
+    _tell(compiled.gaps)
     if into is not None:
         _write(compiled, to, into)
     else:
         print(compiled_json(compiled.objects) if output == "json" else _yaml(compiled, to), end="")
     return 0
+
+
+def _tell(gaps: Sequence[Gap]) -> None:
+    """What is left open with its place; what else there is to know once, however many policies it is about."""
+    notes: dict[tuple[str, str], list[str]] = {}
+    for gap in gaps:
+        if gap.open:
+            print(f"casemate: {f'{gap.where}: ' if gap.where else ''}left open: {gap}", file=sys.stderr)
+        else:
+            notes.setdefault((gap.part, gap.what), []).append(gap.policy)
+    for (part, what), policies in notes.items():
+        whose = f" ({', '.join(policies[:_NAMED])}{' …' if len(policies) > _NAMED else ''})" if any(policies) else ""
+        print(f"casemate: note: {part}{whose}: {what}", file=sys.stderr)
 
 
 def _compiled(written: PolicyInput, to: Target, version: str, *, partial: bool) -> Compiled:

@@ -54,7 +54,7 @@ OLD: Final = Side("oldObject", "old")
 REQUEST: Final = (
     Variable(
         "namespaceLabels",
-        "namespaceObject != null && has(namespaceObject.metadata.labels) ? namespaceObject.metadata.labels : {}",
+        "has(namespaceObject.metadata.labels) ? namespaceObject.metadata.labels : {}",
     ),
     Variable(
         "asker",
@@ -63,7 +63,7 @@ REQUEST: Final = (
         " && 'system:nodes' in request.userInfo.groups ? 'node' : 'somebody'",
     ),
 )
-"""What does not depend on the object. The API server knows who asks."""
+"""What does not depend on the object. A namespace that could not be had is an error, and so refused."""
 
 
 def template(root: str) -> str:

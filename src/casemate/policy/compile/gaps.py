@@ -62,7 +62,7 @@ def _of_policy(policy: Policy) -> Iterator[Gap]:
 
 
 def _without_classes(tables: Tables) -> Iterator[Gap]:
-    what = "no RuntimeClass objects were given, so every boundary but unset's is unknown: stricter; give them with -f"
+    what = "no RuntimeClasses were given, so every boundary but unset's is unknown: stricter; give them with --policy"
     for policy in tables.policies:
         spec = policy.spec
         entries = [each for each in spec.permitted or () if isinstance(each, Permit) and each.name is None]

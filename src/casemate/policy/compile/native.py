@@ -63,17 +63,18 @@ def compile(  # noqa: A001
     *,
     partial: bool,
     version: str,
+    target: str = "Kubernetes by itself",
 ) -> Compiled:
     """The admission policies that do what these documents say.
 
-    `version` is the cluster's, such as `1.36`. Raises `RefusedError` when something would be left open and `partial` is
-    not set, `InputError` when it would pass the API server's limits.
+    `version` is the cluster's, such as `1.36`; `target` is who runs them, for messages. Raises `RefusedError` when
+    something would be left open and `partial` is not set, `InputError` when it would pass the API server's limits.
     """
     made = tables(policies, exceptions, surroundings, catalogue, settings)
     parsed = parse_version(version)
     found = (*gaps.of_cel(made), *_gaps(made, parsed))
     if not partial:
-        gaps.refuse(found, f"Kubernetes {version} by itself")
+        gaps.refuse(found, target)
     objects = _objects(made, parsed)
     for each in objects:
         cost.check(each)

@@ -1,0 +1,233 @@
+"""Policies for Gatekeeper: mutators (Assign), and a ConstraintTemplate with its constraint for each mode.
+
+1. Templates use the engine K8sNativeValidation, which is the API server's own validator (pkg/drivers/k8scel): variables
+   and validations are the native ones, expression for expression.
+2. Mutators match by namespace and by the object's labels only. A policy that asks for more sets no default here: a gap,
+   as what is unset then stays so where that is permitted. One that asks for labels of the Pod sets it on Pods alone.
+3. Mutators come in the order of their names, and each looks whether a class is there already: the strongest default
+   comes first. They set what is unset; a weaker class is not replaced but refused, where it is not permitted.
+4. Gatekeeper's webhook lets in what it cannot answer (failurePolicy Ignore) unless its operator says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from casemate.catalogue.tables import Catalogue
+from casemate.model.policy import Mode, Policy, PolicyException, PolicySettings
+from casemate.model.surroundings import Surroundings
+from casemate.policy.compile import native
+from casemate.policy.compile.gaps import Gap, refuse
+from casemate.policy.compile.native import Compiled, Object
+from casemate.policy.compile.tables import tables
+
+TARGET: Final = "admission.k8s.gatekeeper.sh"
+ENGINE: Final = "K8sNativeValidation"
+_ACTIONS: Final = {"Deny": "deny", "Warn": "warn", "Audit": "dryrun"}
+_PLACES: Final = (
+    ("pod", "spec", ("CREATE",), (("", ("Pod",)),)),
+    ("job", "spec.template.spec", ("CREATE",), (("batch", ("Job",)),)),
+    (
+        "controller",
+        "spec.template.spec",
+        ("CREATE", "UPDATE"),
+        (("apps", ("Deployment", "StatefulSet", "DaemonSet")), ("", ("ReplicationController",))),
+    ),
+    ("cronjob", "spec.jobTemplate.spec.template.spec", ("CREATE", "UPDATE"), (("batch", ("CronJob",)),)),
+    ("podtemplate", "template.spec", ("CREATE", "UPDATE"), (("", ("PodTemplate",)),)),
+)
+_NEEDS: Final = (
+    Gap("", "Gatekeeper", "set failurePolicy Fail on its webhooks, or what it cannot answer is let in"),
+    Gap(
+        "",
+        "Gatekeeper",
+        "its webhook must see pods/ephemeralcontainers, pods/resize, namespaces/status and"
+        " namespaces/finalize, and DELETE (--enable-delete-operations) of RuntimeClasses",
+    ),
+    Gap("", "Gatekeeper", "its audit knows nobody who asks and no namespace: read its reports with that in mind"),
+)
+
+
+def compile(  # noqa: A001
+    policies: Sequence[Policy],
+    exceptions: Sequence[PolicyException],
+    surroundings: Surroundings,
+    catalogue: Catalogue,
+    settings: PolicySettings,
+    *,
+    partial: bool,
+    version: str,
+) -> Compiled:
+    """The objects for Gatekeeper that do what these documents say. `version` is Kubernetes'.
+
+    Raises as `casemate.policy.compile.native.compile` does.
+    """
+    native.parse_version(version)
+    numbered = tables(policies, exceptions, surroundings, catalogue, settings).policies
+    changing = [each for each in numbered if each.spec.default and each.spec.mode is Mode.ENFORCE]
+    own = tuple(gap for each in changing for gap in _gaps(each, exceptions))
+    if not partial:
+        refuse(own, "Gatekeeper")
+    newest = ".".join(map(str, native.MUTATING_SINCE))
+    made = native.compile(
+        policies, exceptions, surroundings, catalogue, settings, partial=partial, version=newest, target="Gatekeeper"
+    )
+    mutators = [one for number, each in enumerate(changing) for one in _assigns(each, number, settings)]
+    return Compiled((*mutators, *_templates(made.objects)), (*made.gaps, *own, *_NEEDS))
+
+
+def _gaps(policy: Policy, exceptions: Sequence[PolicyException]) -> Iterator[Gap]:
+    if asked := _beyond(policy):
+        what = f"mutators do not match by {', '.join(asked)}: the default is not set"
+        yield Gap(policy.title, "default", what, policy.where, open=True)
+    elif policy.spec.match.podLabels:
+        what = "mutators see labels of the object, not of its template: the default is set on Pods alone"
+        yield Gap(policy.title, "default", what, policy.where)
+    if policy.spec.upgrade:
+        what = "a weaker class is not replaced: it is refused where it is not permitted"
+        yield Gap(policy.title, "upgrade", what, policy.where)
+    if any(policy.title in each.spec.policies and "" in each.spec.permitted for each in exceptions):
+        what = "mutators know no exceptions: the default is set where one lets Pods stay without a class"
+        yield Gap(policy.title, "default", what, policy.where)
+
+
+def _beyond(policy: Policy) -> list[str]:
+    """The conditions that no mutator has."""
+    match = policy.spec.match
+    asked = {
+        "serviceAccounts": match.serviceAccounts,
+        "users": match.users,
+        "groups": match.groups,
+        "images": match.images,
+        "kinds": match.kinds,
+    }
+    return [name for name, values in asked.items() if values]
+
+
+def _assigns(policy: Policy, number: int, settings: PolicySettings) -> Iterator[Object]:
+    if _beyond(policy):
+        return
+    for name, path, operations, kinds in _PLACES:
+        if policy.spec.match.podLabels and name != "pod":
+            continue
+        location = f"{path}.runtimeClassName"
+        spec: Object = {
+            "applyTo": [
+                {"groups": [group], "versions": ["v1"], "kinds": list(names), "operations": list(operations)}
+                for group, names in kinds
+            ],
+            "match": _match(policy, settings),
+            "location": location,
+            "parameters": {
+                "assign": {"value": policy.spec.default},
+                "pathTests": [{"subPath": location, "condition": "MustNotExist"}],
+            },
+        }
+        metadata = {"name": f"{native.NAME}-{number:03}-{name}"}
+        yield {"apiVersion": "mutations.gatekeeper.sh/v1", "kind": "Assign", "metadata": metadata, "spec": spec}
+
+
+def _match(policy: Policy, settings: PolicySettings) -> Object:
+    match = policy.spec.match
+    found: Object = {"scope": "Namespaced", "excludedNamespaces": [settings.own_namespace]}
+    namespaces = match.namespaces
+    names = [policy.namespace] if policy.namespace else list(namespaces.names) if namespaces else []
+    if names:
+        found["namespaces"] = names
+    if namespaces and (namespaces.labels or namespaces.expressions):
+        expressions = [
+            {"key": each.key, "operator": each.operator, **({"values": list(each.values)} if each.values else {})}
+            for each in namespaces.expressions
+        ]
+        found["namespaceSelector"] = {"matchLabels": dict(namespaces.labels), "matchExpressions": expressions}
+    if match.podLabels:
+        found["labelSelector"] = {"matchLabels": dict(match.podLabels)}
+    return found
+
+
+def _templates(objects: Sequence[Object]) -> Iterator[Object]:
+    """A template and its constraint for each native policy that validates."""
+    specs = {_name(each): _spec(each) for each in objects if each["kind"] == "ValidatingAdmissionPolicy"}
+    bindings = [_spec(each) for each in objects if each["kind"] == "ValidatingAdmissionPolicyBinding"]
+    marks = {_name(each): each["metadata"] for each in objects if each["kind"] == "ValidatingAdmissionPolicy"}
+    for binding in bindings:
+        name, actions = str(binding["policyName"]), binding["validationActions"]
+        assert isinstance(actions, list)
+        kind = "".join(each.capitalize() for each in name.split("-"))
+        yield _template(kind, specs[name], marks[name])
+        constraint: Object = {"enforcementAction": _ACTIONS[actions[0]], "match": {"kinds": _kinds(specs[name])}}
+        yield {
+            "apiVersion": "constraints.gatekeeper.sh/v1beta1",
+            "kind": kind,
+            "metadata": {"name": name},
+            "spec": constraint,
+        }
+
+
+def _template(kind: str, spec: Object, mark: object) -> Object:
+    assert isinstance(mark, dict)
+    source = {
+        "failurePolicy": "Fail",
+        **({"matchCondition": spec["matchConditions"]} if "matchConditions" in spec else {}),
+        "variables": spec["variables"],
+        "validations": [_validation(each) for each in _list(spec["validations"])],
+        "generateVAP": False,
+    }
+    return {
+        "apiVersion": "templates.gatekeeper.sh/v1",
+        "kind": "ConstraintTemplate",
+        "metadata": {**mark, "name": kind.lower()},
+        "spec": {
+            "crd": {"spec": {"names": {"kind": kind}}},
+            "targets": [{"target": TARGET, "code": [{"engine": ENGINE, "source": source}]}],
+        },
+    }
+
+
+def _validation(written: Object) -> Object:
+    return {key: value for key, value in written.items() if key != "reason"}
+
+
+_RESOURCE_KINDS: Final = {
+    "pods": "Pod",
+    "jobs": "Job",
+    "cronjobs": "CronJob",
+    "deployments": "Deployment",
+    "statefulsets": "StatefulSet",
+    "daemonsets": "DaemonSet",
+    "replicasets": "ReplicaSet",
+    "replicationcontrollers": "ReplicationController",
+    "podtemplates": "PodTemplate",
+    "namespaces": "Namespace",
+    "runtimeclasses": "RuntimeClass",
+}
+
+
+def _kinds(spec: Object) -> list[Object]:
+    """The kinds of the resources that the native policy matches, by group."""
+    constraints = spec["matchConstraints"]
+    assert isinstance(constraints, dict)
+    found: dict[str, dict[str, None]] = {}
+    for rule in _list(constraints["resourceRules"]):
+        for resource in _list(rule["resources"]):
+            kind = _RESOURCE_KINDS[str(resource).partition("/")[0]]
+            found.setdefault(str(_list(rule["apiGroups"])[0]), {})[kind] = None
+    return [{"apiGroups": [group], "kinds": list(kinds)} for group, kinds in found.items()]
+
+
+def _list(value: object) -> list[Object]:
+    assert isinstance(value, list)
+    return value
+
+
+def _spec(made: Object) -> Object:
+    spec = made["spec"]
+    assert isinstance(spec, dict)
+    return spec
+
+
+def _name(made: Object) -> str:
+    metadata = made["metadata"]
+    assert isinstance(metadata, dict)
+    return str(metadata["name"])

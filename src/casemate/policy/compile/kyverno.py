@@ -1,0 +1,76 @@
+"""Policies as Kyverno's CEL types (policies.kyverno.io/v1): a MutatingPolicy and a ValidatingPolicy for each mode.
+
+1. Their `spec` is a superset of the API server's own admission policies, with the action in it and no binding. So they
+   are the native ones, expression for expression.
+2. Subresources are listed: `pods` alone is not `pods/ephemeralcontainers` (kyverno/kyverno#16275). So are kinds: what
+   Kyverno generates for Pod controllers by itself is switched off, as it knows six of them (kyverno/kyverno#16477).
+3. Expressions ask who asks and what is asked: there is no such thing in a background scan, which is switched off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from casemate.catalogue.tables import Catalogue
+from casemate.model.policy import Policy, PolicyException, PolicySettings
+from casemate.model.surroundings import Surroundings
+from casemate.policy.compile import native
+from casemate.policy.compile.gaps import Gap
+from casemate.policy.compile.native import Compiled, Object
+
+API_VERSION: Final = "policies.kyverno.io/v1"
+_KINDS: Final = {
+    "MutatingAdmissionPolicy": "MutatingPolicy",
+    "ValidatingAdmissionPolicy": "ValidatingPolicy",
+}
+_ADMISSION_ONLY: Final = {"admission": {"enabled": True}, "background": {"enabled": False}}
+_NO_AUTOGEN: Final[Object] = {"podControllers": {"controllers": []}}
+_NEEDS: Final = Gap(
+    "", "Kyverno", "its own resource filters and excluded namespaces come before any policy: look at them"
+)
+
+
+def compile(  # noqa: A001
+    policies: Sequence[Policy],
+    exceptions: Sequence[PolicyException],
+    surroundings: Surroundings,
+    catalogue: Catalogue,
+    settings: PolicySettings,
+    *,
+    partial: bool,
+    version: str,
+) -> Compiled:
+    """The Kyverno policies that do what these documents say. `version` is Kubernetes'; Kyverno changes by webhook.
+
+    Raises as `casemate.policy.compile.native.compile` does.
+    """
+    native.parse_version(version)
+    newest = ".".join(map(str, native.MUTATING_SINCE))
+    made = native.compile(
+        policies, exceptions, surroundings, catalogue, settings, partial=partial, version=newest, target="Kyverno"
+    )
+    return Compiled(tuple(_objects(made.objects)), (*made.gaps, _NEEDS))
+
+
+def _objects(objects: Sequence[Object]) -> list[Object]:
+    actions = {
+        spec["policyName"]: spec.get("validationActions") for spec in map(_spec, objects) if "policyName" in spec
+    }
+    return [_policy(each, actions) for each in objects if "policyName" not in _spec(each)]
+
+
+def _policy(made: Object, actions: dict[object, object]) -> Object:
+    metadata = made["metadata"]
+    assert isinstance(metadata, dict)
+    kind = _KINDS[str(made["kind"])]
+    spec = {**_spec(made), "evaluation": _ADMISSION_ONLY, "autogen": _NO_AUTOGEN}
+    if kind == "ValidatingPolicy":
+        spec["validationActions"] = actions[metadata["name"]]
+    return {**made, "apiVersion": API_VERSION, "kind": kind, "spec": spec}
+
+
+def _spec(made: Object) -> Object:
+    spec = made["spec"]
+    assert isinstance(spec, dict)
+    return spec
