@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +18,7 @@ from casemate.errors import InputError, MissingError
 from casemate.model.node_check import Verdict
 
 if TYPE_CHECKING:
+    from casemate.node.cluster import Cluster
     from casemate.node.daemon import Where
 
 app = App(name="node", help="Inspect a node's container runtime, prepare it for more handlers, and undo that.")
@@ -41,6 +45,42 @@ class Runtime:
 
         config = str(self.config.absolute()) if self.config else ""
         return Where(socket=self.socket.removeprefix("unix://"), config=config, restart=self.restart)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class InCluster:
+    """The cluster that is told of a prepared node."""
+
+    cluster: Annotated[bool, Parameter(negative=())] = False
+    """Make RuntimeClasses and label the node, in the kubeconfig's cluster or the one that this runs in."""
+    kubeconfig: str | None = None
+    """The kubeconfig; else as kubectl finds it. Means --cluster."""
+    context: str | None = None
+    """The kubeconfig's context; else its current one. Means --cluster."""
+    node: str = ""
+    """The node's name in the cluster; else this machine's."""
+    in_turn: Annotated[bool, Parameter(negative=())] = False
+    """Wait until no other node is being changed, and tell how it ended by the node's condition and an event."""
+    wait: float = 3600.0
+    """Seconds to wait for the turn."""
+
+    @contextmanager
+    def connected(self, done: str) -> Iterator[Cluster | None]:
+        """A connection in this node's turn; None where no cluster is meant."""
+        if not (self.cluster or self.kubeconfig is not None or self.context is not None):
+            if self.in_turn:
+                raise InputError("--in-turn needs a cluster", fix="add --cluster")
+            yield None
+            return
+        from casemate.node import turn
+        from casemate.node.cluster import connect
+
+        with connect(self.kubeconfig, self.context, self.node or platform.node()) as cluster, ExitStack() as stack:
+            if self.in_turn:
+                stack.enter_context(turn.turn(cluster, _say, self.wait))
+                stack.enter_context(turn.told(cluster, done))
+            yield cluster
 
 
 Handlers = Annotated[list[str], Parameter(name="--handler", negative=())]
@@ -114,6 +154,7 @@ def apply(
     *,
     handler: Handlers = [],  # noqa: B006
     runtime: Runtime | None = None,
+    cluster: InCluster | None = None,
     yes: Annotated[bool, Parameter(name=["--yes", "-y"], negative="")] = False,
     output: Output = "table",
 ) -> int:
@@ -133,19 +174,30 @@ def apply(
 
     _require_root("apply")
     where = (runtime or Runtime()).where()
-    found = applying.begin(where, handler, _say)
-    if not found.plan.is_empty:
-        print(node_plan.plan_text(found.plan), end="", file=sys.stderr)
-        _agree("apply", yes)
-    done = applying.apply(where, handler, found, _say)
-    print(node_plan.outcome_json(done) if output == "json" else node_plan.outcome_text(done), end="")
+    with (cluster or InCluster()).connected("Prepared") as told:
+        found = applying.begin(where, handler, _say)
+        if not found.plan.is_empty:
+            print(node_plan.plan_text(found.plan), end="", file=sys.stderr)
+            _agree("apply", yes)
+        done = applying.apply(where, handler, found, _say)
+        print(node_plan.outcome_json(done) if output == "json" else node_plan.outcome_text(done), end="")
+        if told is not None:
+            _publish(told, node_plan.runtime_classes(done))
     return _INCOMPLETE if any(each.reason for each in done.measured) else 0
+
+
+def _publish(cluster: Cluster, classes: list[dict[str, object]]) -> None:
+    from casemate.node.cluster import publish
+
+    for label in publish(cluster, classes):
+        _say(f"labelled the node {label}=ready")
 
 
 @app.command
 def revert(
     *,
     runtime: Runtime | None = None,
+    cluster: InCluster | None = None,
     yes: Annotated[bool, Parameter(name=["--yes", "-y"], negative="")] = False,
     output: Output = "table",
 ) -> int:
@@ -165,9 +217,21 @@ def revert(
     _require_root("revert")
     found = daemon.find((runtime or Runtime()).where())
     _agree("revert", yes)
-    done = applying.revert(found.config_file, _say)
+    with (cluster or InCluster()).connected("Reverted") as told:
+        if told is not None:
+            _make_room(told, applying.handlers_of(found.config_file))
+        done = applying.revert(found.config_file, _say)
     print(node_plan.outcome_json(done) if output == "json" else node_plan.outcome_text(done), end="")
     return 0
+
+
+def _make_room(cluster: Cluster, handlers: tuple[str, ...]) -> None:
+    """No further Pods first, then the end of those that are here."""
+    from casemate.node import turn
+    from casemate.node.cluster import withdraw
+
+    withdraw(cluster, handlers)
+    turn.make_room(cluster, handlers, _say)
 
 
 def _agree(command: str, yes: bool) -> None:

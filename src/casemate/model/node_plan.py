@@ -74,27 +74,6 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     attributes: dict[str, bytes] = {}
 
 
-class Applied(msgspec.Struct, frozen=True, kw_only=True):
-    """One apply: what it changed, in order, and how far it got."""
-
-    number: int
-    phase: Phase
-    kept: tuple[Kept, ...]
-    folders: tuple[str, ...]
-    handlers: tuple[PlannedHandler, ...]
-    restart: Restart
-    programs: dict[str, str] = {}
-    at: str = ""
-
-
-class Journal(msgspec.Struct, frozen=True, kw_only=True):
-    """What casemate did to one runtime's configuration, oldest first."""
-
-    config_file: str
-    socket: str
-    applied: tuple[Applied, ...] = ()
-
-
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """What a Pod under a handler costs beyond one under the default handler: bytes and seconds.
 
@@ -113,6 +92,28 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     def overhead(self) -> int:
         """Bytes of memory that RuntimeClass.overhead shall add."""
         return max(0, self.memory - self.default_memory)
+
+
+class Applied(msgspec.Struct, frozen=True, kw_only=True):
+    """One apply: what it changed, in order, and how far it got."""
+
+    number: int
+    phase: Phase
+    kept: tuple[Kept, ...]
+    folders: tuple[str, ...]
+    handlers: tuple[PlannedHandler, ...]
+    restart: Restart
+    programs: dict[str, str] = {}
+    measured: tuple[Measured, ...] = ()
+    at: str = ""
+
+
+class Journal(msgspec.Struct, frozen=True, kw_only=True):
+    """What casemate did to one runtime's configuration, oldest first."""
+
+    config_file: str
+    socket: str
+    applied: tuple[Applied, ...] = ()
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

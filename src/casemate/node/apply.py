@@ -52,7 +52,7 @@ def apply(where: Where, names: Sequence[str], seen: Prepared, say: Say, tries: i
         if prepared.plan.changes != seen.plan.changes:
             raise RefusedError("the node's files changed since the plan was shown", fix="look at it again: node plan")
         if prepared.plan.is_empty:
-            return Outcome(changed=(), handlers=prepared.plan.handlers, recovered=recovered)
+            return _as_before(store, prepared.plan.handlers, recovered)
         measured = _carry_out(store, prepared, say, tries)
     changed = tuple(each.path for each in prepared.plan.changes)
     return Outcome(changed=changed, handlers=prepared.plan.handlers, measured=measured, recovered=recovered)
@@ -121,8 +121,17 @@ def _carry_out(store: Store, prepared: Prepared, say: Say, tries: int) -> tuple[
     except CasemateError as error:
         _take_back(store, record, error, say)
     say("recording the success")
-    store.write(journal.with_phase(record, "applied"))
+    store.write(journal.with_measured(journal.with_phase(record, "applied"), measured))
     return measured
+
+
+def _as_before(store: Store, handlers: tuple[PlannedHandler, ...], recovered: bool) -> Outcome:
+    """Nothing to do: what was measured when the handlers were added still holds."""
+    record = store.read()
+    names = {each.name for each in handlers}
+    known = [each for done in record.applied for each in done.measured] if record else []
+    measured = tuple(each for each in known if each.handler in names)
+    return Outcome(changed=(), handlers=handlers, measured=measured, recovered=recovered)
 
 
 def _take_back(store: Store, record: Journal, error: CasemateError, say: Say) -> None:
@@ -274,10 +283,7 @@ def _check_unused(socket: str, handlers: set[str]) -> None:
         )
 
 
-def unfinished(config_file: str) -> str:
-    """How far an interrupted change got; empty when there is none."""
-    try:
-        found = journal.newest(Store(config_file).read())
-    except CasemateError:
-        return ""
-    return found.phase if found and found.phase != "applied" else ""
+def handlers_of(config_file: str) -> tuple[str, ...]:
+    """Names of the handlers that casemate added."""
+    record = Store(config_file).read()
+    return tuple(each.name for done in record.applied for each in done.handlers if not each.there) if record else ()

@@ -25,7 +25,7 @@ from pathlib import Path
 import msgspec
 
 from casemate.errors import InputError, MissingError, RefusedError, RuntimeFault
-from casemate.model.node_plan import Applied, Journal, Kept, Phase
+from casemate.model.node_plan import Applied, Journal, Kept, Measured, Phase
 
 STATE = Path("/var/lib/casemate/node")
 _RECORD = "journal.json"
@@ -116,6 +116,12 @@ def with_phase(journal: Journal, phase: Phase) -> Journal:
     """The journal whose newest apply has got that far."""
     *older, newest = journal.applied
     return msgspec.structs.replace(journal, applied=(*older, msgspec.structs.replace(newest, phase=phase)))
+
+
+def with_measured(journal: Journal, measured: tuple[Measured, ...]) -> Journal:
+    """The journal with what the newest apply's handlers cost."""
+    *older, newest = journal.applied
+    return msgspec.structs.replace(journal, applied=(*older, msgspec.structs.replace(newest, measured=measured)))
 
 
 def without_newest(journal: Journal) -> Journal:
