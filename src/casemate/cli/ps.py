@@ -6,6 +6,7 @@ from casemate.cli.options import EngineName, Output
 from casemate.engine.paths import DEFAULT_ENGINE, EnginePaths
 from casemate.engine.supervise.client import SupervisorClient
 from casemate.errors import InputError
+from casemate.prove import keep
 from casemate.report.pods import print_table, runs_json
 
 
@@ -20,8 +21,9 @@ def ps(run: str | None = None, *, output: Output = "table", engine: EngineName =
     runs = [each for each in SupervisorClient(EnginePaths(engine)).snapshot() if run in (None, each.name)]
     if run and not runs:
         raise InputError(f"there is no run called {run!r}", fix="casemate ps shows all runs")
+    proven = keep.proven(EnginePaths(engine).proofs)
     if output == "json":
-        print(runs_json(runs))
+        print(runs_json(runs, proven=proven))
     else:
-        print_table(runs)
+        print_table(runs, proven=proven)
     return 0

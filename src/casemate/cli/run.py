@@ -23,6 +23,7 @@ from casemate.images.registries import name_as_plain
 from casemate.model.decision import Decision
 from casemate.model.inventory import Inventory
 from casemate.model.status import RunStatus
+from casemate.prove import keep
 from casemate.report.pods import print_decisions, print_table, runs_json
 from casemate.report.support import notes_json, print_notes
 from casemate.sources.files import load
@@ -142,10 +143,11 @@ def _follow(
         raise
     if status is None:
         return code
+    proven = keep.proven(paths.proofs)
     if output == "json":
-        print(runs_json([status], decisions))
+        print(runs_json([status], decisions, proven))
     else:
-        print_table([status])
+        print_table([status], proven=proven)
     if status.error:
         raise RuntimeFault(f"the run could not start and was rolled back: {status.error}", where=name)
     return code

@@ -50,6 +50,11 @@ class EnginePaths:
         return self.root / "handlers.json"
 
     @property
+    def proofs(self) -> Path:
+        """`proofs.json`: the proofs that hold, with what they are bound to (`casemate.prove.keep`)."""
+        return self.root / "proofs.json"
+
+    @property
     def socket(self) -> Path:
         """containerd's CRI socket."""
         return self.state / "containerd.sock"

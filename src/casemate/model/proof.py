@@ -6,7 +6,9 @@ from enum import StrEnum
 
 import msgspec
 
+from casemate.model.assessment import State
 from casemate.model.boundary import Boundary
+from casemate.model.status import PodStatus
 
 
 class Side(StrEnum):
@@ -76,6 +78,26 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
         unseen = tuple(each for each in self.observations if each.supports is None)
         against = tuple(each for each in self.observations if each.supports is not None and each.supports < self.named)
         return against or unseen
+
+
+class Proven(msgspec.Struct, frozen=True):
+    """What is proven of an engine now: handler → boundary and when, Pod's uid → boundary.
+
+    A Pod is proven by a proof of its own; or, where it was made after its handler was proven, by that one. An older
+    Pod may run under what was there before.
+    """
+
+    handlers: dict[str, tuple[Boundary, float]] = {}
+    pods: dict[str, Boundary] = {}
+
+    def state(self, pod: PodStatus, created: float) -> State:
+        """How sure a Pod's boundary is; `created` is the earliest time that the Pod can be from."""
+        boundary, when = self.handlers.get(pod.handler, (Boundary.UNKNOWN, created))
+        shown = self.pods.get(pod.uid, boundary if created > when else Boundary.UNKNOWN)
+        return State.PROVEN if shown >= pod.boundary > Boundary.UNKNOWN else State.RESOLVED
+
+
+NOTHING_PROVEN = Proven()
 
 
 def item(proof: Proof) -> dict[str, object]:

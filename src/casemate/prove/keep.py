@@ -3,20 +3,17 @@
 1. A proof stands as long as what it is bound to: the programs and the configuration files, by their bytes. A file that
    is untouched (same inode, size and time of change, which nobody can set back) is not read again.
 2. A proof of which something changed is stale, and says nothing.
-3. A Pod is proven by a proof of its own; or, where it was made after its handler was proven and that proof stands, by
-   that one. A Pod that is older than the proof may run under what was there before.
+3. What then counts as proven is `casemate.model.proof.Proven`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
-from casemate.model.boundary import Boundary
-from casemate.model.proof import Proof, Result
+from casemate.model.proof import Proof, Proven, Result
 from casemate.prove.tasks import Digests
 
 
@@ -33,21 +30,6 @@ class Kept(msgspec.Struct, frozen=True):
 
     proof: Proof
     files: tuple[Bound, ...]
-
-
-@dataclass(frozen=True)
-class Proven:
-    """What is proven now: handler → its boundary and when, Pod's uid → its boundary."""
-
-    handlers: Mapping[str, tuple[Boundary, float]]
-    pods: Mapping[str, Boundary]
-
-    def of_pod(self, uid: str, handler: str, created: float) -> Boundary | None:
-        """The boundary that is proven of a Pod, None when none is; `created` is the earliest that it can be from."""
-        if uid in self.pods:
-            return self.pods[uid]
-        boundary, when = self.handlers.get(handler, (None, 0.0))
-        return boundary if created > when else None
 
 
 def keep(file: Path, proofs: Iterable[Proof], configuration: Sequence[Path]) -> None:

@@ -50,7 +50,7 @@ def engine_place(paths: EnginePaths, settings: EngineSettings) -> Place:
         settings.cri_socket,
         paths.state / "proofs",
         settings.systemd_cgroups,
-        kept=kept_file(paths),
+        kept=paths.proofs,
         configuration=process.config_file(paths),
         runs=paths.runs,
     )
@@ -59,11 +59,6 @@ def engine_place(paths: EnginePaths, settings: EngineSettings) -> Place:
 def node_place(socket: str, *, systemd: bool) -> Place:
     """Where they are made on the node's own engine."""
     return Place("node", socket, _STATE, systemd, kept=_STATE / "proofs.json", configuration=_CONTAINERD)
-
-
-def kept_file(paths: EnginePaths) -> Path:
-    """Where the proofs of an engine are kept."""
-    return paths.root / "proofs.json"
 
 
 async def prove(place: Place, asked: Asked) -> tuple[Proof, ...]:

@@ -9,16 +9,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from casemate.model.assessment import State
 from casemate.model.boundary import Boundary
 from casemate.model.decision import Decision
+from casemate.model.proof import NOTHING_PROVEN, Proven
 from casemate.model.status import Phase, PodStatus, RunStatus
 
 API_VERSION = "casemate.dev/v1alpha1"
 
 
-def runs_json(runs: Iterable[RunStatus], decisions: Sequence[Decision] = ()) -> str:
+def runs_json(runs: Iterable[RunStatus], decisions: Sequence[Decision] = (), proven: Proven = NOTHING_PROVEN) -> str:
     """`kind: RunResult` with one item per Pod (DESIGN.md section 4), and the classes that were decided."""
-    items = [_item(run, pod) for run in runs for pod in run.pods]
+    items = [_item(run, pod, proven) for run in runs for pod in run.pods]
     document: dict[str, object] = {"apiVersion": API_VERSION, "kind": "RunResult", "items": items}
     if decisions:
         document["decisions"] = [_decision(each) for each in decisions]
@@ -35,7 +37,7 @@ def _decision(decision: Decision) -> dict[str, str]:
     }
 
 
-def print_table(runs: Sequence[RunStatus], console: Console | None = None) -> None:
+def print_table(runs: Sequence[RunStatus], console: Console | None = None, proven: Proven = NOTHING_PROVEN) -> None:
     """Print the table of Pods to standard output."""
     console = console or Console(highlight=False)
     if not any(run.pods for run in runs):
@@ -43,7 +45,7 @@ def print_table(runs: Sequence[RunStatus], console: Console | None = None) -> No
         return
     if not console.is_terminal:
         console.width = 240
-    console.print(pods_table(runs))
+    console.print(pods_table(runs, proven))
 
 
 def print_decisions(decisions: Sequence[Decision], console: Console | None = None) -> None:
@@ -60,7 +62,7 @@ def print_decisions(decisions: Sequence[Decision], console: Console | None = Non
     console.print(table)
 
 
-def pods_table(runs: Sequence[RunStatus]) -> Table:
+def pods_table(runs: Sequence[RunStatus], proven: Proven = NOTHING_PROVEN) -> Table:
     """Pod, class → handler, boundary, state, restarts, start time, IP; with the run's name when there are several."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     several = len(runs) > 1
@@ -70,7 +72,8 @@ def pods_table(runs: Sequence[RunStatus]) -> Table:
         table.add_column(column, no_wrap=True, justify="right" if column in ("RESTARTS", "START") else "left")
     for run in runs:
         for pod in run.pods:
-            table.add_row(*([run.name] if several else []), *_row(pod, with_namespace=namespaces))
+            state = proven.state(pod, run.created)
+            table.add_row(*([run.name] if several else []), *_row(pod, state, with_namespace=namespaces))
     return table
 
 
@@ -95,11 +98,11 @@ def boundary_of(pod: PodStatus) -> str:
     return f"{pod.boundary} (declared {pod.declared_boundary})"
 
 
-def _row(pod: PodStatus, *, with_namespace: bool) -> list[str]:
+def _row(pod: PodStatus, state: State, *, with_namespace: bool) -> list[str]:
     return [
         f"{pod.namespace}/{pod.name}" if with_namespace else pod.name,
         f"{pod.runtime_class or '(default)'} → {pod.handler}",
-        boundary_of(pod),
+        f"{boundary_of(pod)}, proven" if state is State.PROVEN else boundary_of(pod),
         state_of(pod),
         str(pod.restarts),
         "" if pod.start_seconds is None else f"{pod.start_seconds:.2f} s",
@@ -107,7 +110,7 @@ def _row(pod: PodStatus, *, with_namespace: bool) -> list[str]:
     ]
 
 
-def _item(run: RunStatus, pod: PodStatus) -> dict[str, object]:
+def _item(run: RunStatus, pod: PodStatus, proven: Proven) -> dict[str, object]:
     return {
         "run": run.name,
         "name": pod.name,
@@ -118,6 +121,7 @@ def _item(run: RunStatus, pod: PodStatus) -> dict[str, object]:
         "handler": pod.handler,
         "declaredBoundary": str(pod.declared_boundary),
         "boundary": str(pod.boundary),
+        "boundaryState": str(proven.state(pod, run.created)),
         "phase": str(pod.phase),
         "reason": pod.reason,
         "message": pod.message,
