@@ -8,3 +8,4 @@ app = App(name="policy", help="Check, test and explain isolation policies, and s
 app.command("casemate.cli.policy_explain:explain", name="explain", help="Say what becomes of an object, and why.")
 app.command("casemate.cli.policy_check:check", name="check", help="Find what is wrong with policies and exceptions.")
 app.command("casemate.cli.policy_compile:compile_", name="compile", help="Write policies for others to enforce.")
+app.command("casemate.cli.policy_test:compare", name="test", help="Compare verdicts with those that a suite expects.")
