@@ -131,7 +131,7 @@ def _image(facts: Facts, text: str, fields: _Fields) -> None:
 def _all_images(facts: Facts) -> None:
     """All names in one text, for who asks about every container. A name that cannot be read spoils them all."""
     images = facts.values.get("image", ())
-    if all([registry for registry, _ in facts.values.get("image-registry", ())]):
+    if "" not in dict(facts.values.get("image-registry", ())):
         names = images[0][0] if len(images) == 1 else " ".join(sorted({name for name, _ in images}))
         facts.values["all-images"] = ((names, ""),)
 
