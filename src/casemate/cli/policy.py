@@ -9,3 +9,4 @@ app.command("casemate.cli.policy_explain:explain", name="explain", help="Say wha
 app.command("casemate.cli.policy_check:check", name="check", help="Find what is wrong with policies and exceptions.")
 app.command("casemate.cli.policy_compile:compile_", name="compile", help="Write policies for others to enforce.")
 app.command("casemate.cli.policy_test:compare", name="test", help="Compare verdicts with those that a suite expects.")
+app.command("casemate.cli.policy_impact:impact", name="impact", help="Say what policies would change, deny and cost.")
