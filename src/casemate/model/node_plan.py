@@ -77,7 +77,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """What a Pod under a handler costs beyond one under the default handler: bytes and seconds.
 
-    Medians of `tries` sandboxes with one container each. `reason` says why it could not be measured.
+    Medians of `tries` Pods with one container each, that ran at once. `reason` says why it could not be measured.
     """
 
     handler: str
@@ -90,8 +90,9 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def overhead(self) -> int:
-        """Bytes of memory that RuntimeClass.overhead shall add."""
-        return max(0, self.memory - self.default_memory)
+        """Bytes of memory that RuntimeClass.overhead shall add; less than 1 MiB is noise."""
+        more = self.memory - self.default_memory
+        return more if more >= 1 << 20 else 0
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
