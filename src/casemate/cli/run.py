@@ -42,6 +42,7 @@ def run(
     explain: Annotated[bool, Parameter(negative=())] = False,
     allow_degraded: Annotated[bool, Parameter(negative=())] = False,
     decide: Annotated[bool, Parameter(negative=())] = False,
+    policy: Annotated[list[str], Parameter(negative=(), allow_leading_hyphen=True)] = [],  # noqa: B006
     output: Output = "table",
     engine: EngineName = DEFAULT_ENGINE,
 ) -> int:
@@ -80,6 +81,8 @@ def run(
     settings = ensure_started(paths)
     decisions: list[Decision] = []
     change = _chooser(paths, settings, decisions, consent=allow_degraded) if decide else preflight.unchanged
+    if policy:
+        change = _policed(change, policy, paths, settings)
     flight = preflight.check(documents, name or run_name(file), paths, settings, now=now, change=change)
     if decisions and output == "table":
         print_decisions(decisions)
@@ -113,6 +116,17 @@ def _chooser(
     from casemate.engine import choose
 
     return choose.chooser(paths, settings, consent=consent, tell=decisions.append)
+
+
+def _policed(
+    before: Callable[[Inventory], Inventory], files: Sequence[str], paths: EnginePaths, settings: EngineSettings
+) -> Callable[[Inventory], Inventory]:
+    # Imported late, as what decides is.
+    from casemate.cli import policy_files
+    from casemate.engine.policed import policed
+
+    hold = policed(policy_files.read(files), paths, settings, lambda text: print(f"policy: {text}", file=sys.stderr))
+    return lambda found: hold(before(found))
 
 
 def _follow(

@@ -83,7 +83,7 @@ def chooser(
     """What sets the classes of an inventory on that engine, and tells each decision."""
 
     def change(found: Inventory) -> Inventory:
-        return choose(found, _offer(paths, settings), consent=consent, tell=tell)
+        return choose(found, offered(paths, settings), consent=consent, tell=tell)
 
     return change
 
@@ -91,8 +91,8 @@ def chooser(
 def choose(found: Inventory, offer: Offer, *, consent: bool, tell: Callable[[Decision], None]) -> Inventory:
     """The inventory with classes set; `tell` gets a decision for each workload that named none."""
     classes = offer.classes(found)
-    workloads = {template.title: _workload(template) for template in found.pod_templates()}
-    surroundings = _surroundings(found, tuple(workloads.values()), classes, offer)
+    workloads = {template.title: workload_of(template) for template in found.pod_templates()}
+    surroundings = surroundings_of(found, tuple(workloads.values()), classes, offer)
 
     def decided(template: PodTemplate) -> PodSpec:
         if template.spec.runtimeClassName:
@@ -188,7 +188,8 @@ def _runtime(offer: Offer, handler: Handler) -> str:
     return row.id if row else handler.name
 
 
-def _offer(paths: EnginePaths, settings: EngineSettings) -> Offer:
+def offered(paths: EnginePaths, settings: EngineSettings) -> Offer:
+    """What this machine has to choose from."""
     handlers = {each.name: each for each in known_handlers.load(paths) if each.works}
     features = asyncio.run(_features(settings.cri_socket, tuple(handlers)))
     return Offer(handlers, features, node.gather(), load_catalogue(), platform.release())
@@ -200,9 +201,10 @@ async def _features(socket: str, handlers: Sequence[str]) -> dict[str, EngineFea
     return {handler: engine_features(version, status, handler) for handler in handlers}
 
 
-def _surroundings(
+def surroundings_of(
     found: Inventory, workloads: Sequence[Workload], classes: Mapping[str, Handler], offer: Offer
 ) -> Surroundings:
+    """The input's objects and this machine as the one node, with the classes that work here."""
     neighbours = Neighbours()
     for value in _beside(found):
         neighbours.take(value)
@@ -239,7 +241,8 @@ def _node(offer: Offer) -> Node:
     )
 
 
-def _workload(template: PodTemplate) -> Workload:
+def workload_of(template: PodTemplate) -> Workload:
+    """A template of the input as decisions see it."""
     outer = template.workload.metadata or ObjectMeta()
     return Workload(
         api_version=_API.get(template.kind, "apps/v1"),
