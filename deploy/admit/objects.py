@@ -49,6 +49,7 @@ def cluster_objects(namespace: str) -> list[Object]:
         _rule("", ["pods", "replicationcontrollers", "podtemplates"], ["list"]),
         _rule("apps", ["deployments", "replicasets", "statefulsets", "daemonsets"], ["list"]),
         _rule("batch", ["jobs", "cronjobs"], ["list"]),
+        _rule("apiextensions.k8s.io", ["customresourcedefinitions"], ["list"]),
         # Probes: dry runs of an object that nothing ever starts.
         _rule("", ["podtemplates"], ["create"]),
         _rule("admissionregistration.k8s.io", configurations, ["get", "update"]) | {"resourceNames": [webhooks.NAME]},

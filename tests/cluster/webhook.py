@@ -41,6 +41,12 @@ def post(cluster: Cluster, body: Object, *, dry_run: bool = False, **headers: st
         )
 
 
+def refused_once(cluster: Cluster, body: Object) -> bool:
+    """Whether a policy refuses it, as a dry run."""
+    answer = post(cluster, body, dry_run=True)
+    return answer.status_code == 403 and "casemate" in answer.text
+
+
 def as_user(user: str = "", groups: str = "") -> list[tuple[str, str]]:
     found = [("Impersonate-User", user)] if user else []
     return found + [("Impersonate-Group", each) for each in groups.split(",") if each]

@@ -20,7 +20,7 @@ from typing import Any, Final, Protocol
 
 import structlog
 
-from casemate.admission import judge, review
+from casemate.admission import judge, probes, review
 from casemate.admission.judge import Standing
 from casemate.admission.metrics import Counters
 from casemate.admission.review import AdmissionRequest, Answer, Unreadable
@@ -190,7 +190,8 @@ class Admission:
         for each in verdict.reasons:
             self._counters.reasons.labels(each.policy, each.rule, each.mode).inc()
         if verdict.decision is not Decision.ALLOW:
-            _log.info("denied", **_facts(request), because=judge.message(verdict))
+            say = _log.debug if request.dry_run and request.name == probes.NAME else _log.info
+            say("denied", **_facts(request), because=judge.message(verdict))
 
 
 def _facts(request: AdmissionRequest) -> dict[str, object]:

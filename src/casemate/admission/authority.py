@@ -177,8 +177,9 @@ class Authority:
             now = datetime.datetime.now(datetime.UTC)
             due = plan(found, self._wanted, now)
             if due is found:
-                self.told = await self._keeping.tell(found.bundle)
-                due = told(found, now) if self.told else found
+                trusted = await self._keeping.tell(found.bundle)
+                self.told = self.told or trusted
+                due = told(found, now) if trusted else found
             if due is found:
                 self._show(found)
                 return

@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import socket
 import time
-import uuid
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -53,7 +51,7 @@ class Leader:
 
     kube: Kube
     namespace: str
-    name: str = field(default_factory=lambda: f"{socket.gethostname()}_{uuid.uuid4()}")
+    name: str
     _watcher: Watcher = field(default_factory=Watcher)
     _until: float = 0.0
 

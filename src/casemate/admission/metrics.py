@@ -60,7 +60,9 @@ class Gauges:
         self.revision = self._gauge("policy_revision", "Number of the rules that were published last.", "")
         self.policies = self._gauge("policies", "Policies and exceptions.", "kind state")
         self.expires = self._gauge("certificate_expires_seconds", "When it ends (Unix seconds).", "which")
-        self.workers = self._gauge("workers", "Workers that are well and apply the last rules.", "")
+        self.workers = self._gauge("workers", "Workers that apply the last rules.", "")
+        self.gaps = self._gauge("webhook_gaps", "What the webhook configurations lack.", "")
+        self.unasked = self._gauge("unasked_kinds", "Custom resources with Pod templates that nobody asks about.", "")
         self.leader = self._gauge("leader", "1 in the replica that audits, probes and reports.", "")
 
     def _gauge(self, name: str, text: str, labels: str) -> Gauge:

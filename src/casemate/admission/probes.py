@@ -18,19 +18,24 @@ from itertools import islice
 from typing import Final
 
 from casemate.admission.judge import Standing, deciding
-from casemate.model.policy import Match, Mode, Operation, Policy, Request
+from casemate.model.policy import Decision, Match, Mode, Operation, Policy, Request
 from casemate.policy.evaluate import PolicySet
 from casemate.sources import requests
+
+Object = dict[str, object]
+Namespaces = Mapping[str, dict[str, str]]
 
 NAME: Final = "casemate-probe"
 _IMAGE: Final = "registry.invalid/casemate-probe"
 _MOST_CLASSES: Final = 16
 _MOST_NAMESPACES: Final = 5
-_EVERYTHING_WRONG: Final = {"privileged": True, "runAsUser": 0, "seccompProfile": {"type": "Unconfined"}}
+_NEARLY_ALL_WRONG: Final[Object] = {
+    "allowPrivilegeEscalation": True,
+    "runAsUser": 0,
+    "seccompProfile": {"type": "Unconfined"},
+}
+_PRIVILEGED: Final[Object] = {"privileged": True}  # Apart: an API server may refuse it by itself.
 _SIDE_DOORS: Final = {"io.katacontainers.config.hypervisor.path": "/bin/true", "dev.gvisor.flag.debug": "true"}
-
-Object = dict[str, object]
-Namespaces = Mapping[str, dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,10 @@ def _names(policy: Policy, namespaces: Namespaces) -> Iterable[str]:
 
 
 def _rules(policies: PolicySet, policy: Policy, request: Request, now: datetime.datetime) -> set[str]:
-    return {str(each.rule) for each in deciding(policies.evaluate(request, now)) if each.policy == policy.title}
+    verdict = policies.evaluate(request, now)
+    if verdict.decision is not Decision.DENY:
+        return set()
+    return {str(each.rule) for each in deciding(verdict) if each.policy == policy.title}
 
 
 def _request(body: Object, namespace: str, labels: dict[str, str] | None, asker: Asker) -> Request:
@@ -121,11 +129,12 @@ def _bodies(policies: PolicySet, match: Match, namespace: str, kind: str) -> Ite
     classes = ["", NAME, *policies.classes.names[:_MOST_CLASSES]]
     for each in classes:
         yield _body(kind, match, namespace, each)
-    for each in classes:
-        yield _body(kind, match, namespace, each, wrong=True)
+    for wrong in (_NEARLY_ALL_WRONG, _PRIVILEGED):
+        for each in classes:
+            yield _body(kind, match, namespace, each, wrong)
 
 
-def _body(kind: str, match: Match, namespace: str, runtime_class: str, *, wrong: bool = False) -> Object:
+def _body(kind: str, match: Match, namespace: str, runtime_class: str, wrong: Object | None = None) -> Object:
     container: Object = {"name": "probe", "image": _image(match)}
     spec: Object = {"containers": [container]}
     meta: Object = {"labels": dict(match.podLabels)}
@@ -134,7 +143,7 @@ def _body(kind: str, match: Match, namespace: str, runtime_class: str, *, wrong:
     if account := _account(match, namespace):
         spec["serviceAccountName"] = account
     if wrong:
-        container["securityContext"] = _EVERYTHING_WRONG
+        container["securityContext"] = wrong
         spec["hostNetwork"] = True
         meta["annotations"] = _SIDE_DOORS
     own = {"name": NAME, "namespace": namespace}

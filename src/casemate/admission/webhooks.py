@@ -3,10 +3,12 @@
 1. Pods and every built-in kind with a Pod template, at CREATE and UPDATE; the subresources that change a Pod's
    containers (`ephemeralcontainers`, `resize`) by name, for `pods` does not include them. `/mutate` sees what may still
    be changed: Pods and Jobs at CREATE, other templates at UPDATE too.
-2. Anchors: namespaces with `status` and `finalize`, through which labels can be moved (CVE-2026-30963), RuntimeClasses,
-   casemate's own objects, also when they are deleted.
+2. Anchors: namespaces with `status` and `finalize`, through which labels can be moved (CVE-2026-30963), RuntimeClasses
+   (also when they are deleted), casemate's own objects.
 3. Everything fails closed (`Fail`), save what a cluster needs to come back when casemate is down: its own namespace is
-   not asked about, and of kube-system the node-critical Pods are asked about in a webhook of their own that fails open.
+   not asked about; of kube-system the node-critical Pods are asked about in a webhook of their own that fails open; and
+   policies can be written and deleted: one that cannot be read denies what it could be about (`judge`), so that nothing
+   is weaker for it.
 4. Namespaces are asked about when labels change only: they can be finalized while casemate is down.
 5. `Equivalent`: another version of the API makes no difference. No side effects, so dry runs are asked about too.
    Mutation is repeated when another webhook changes the object after us (`IfNeeded`).
@@ -41,10 +43,9 @@ _VALIDATED: Final[tuple[_Rule, ...]] = (
     ("batch", "v1", ("jobs", "cronjobs"), _BOTH),
 )
 _NAMESPACES: Final[tuple[_Rule, ...]] = (("", "v1", ("namespaces", "namespaces/status", "namespaces/finalize"), _BOTH),)
-_CHANGES: Final = ("CREATE", "UPDATE", "DELETE")
-_CLASSES: Final[tuple[_Rule, ...]] = (("node.k8s.io", "v1", ("runtimeclasses",), _CHANGES),)
+_CLASSES: Final[tuple[_Rule, ...]] = (("node.k8s.io", "v1", ("runtimeclasses",), (*_BOTH, "DELETE")),)
 _OWN: Final[tuple[_Rule, ...]] = (
-    ("casemate.dev", "*", ("isolationpolicies", "namespacedisolationpolicies", "isolationexceptions"), _CHANGES),
+    ("casemate.dev", "*", ("isolationpolicies", "namespacedisolationpolicies", "isolationexceptions"), _BOTH),
 )
 
 _CRITICAL: Final = (
@@ -90,7 +91,7 @@ def _validating(namespace: str, service: str, rules: Sequence[_Rule]) -> Iterato
     moves = [{"name": "labels-move", "expression": _LABELS_MOVE}]
     yield _webhook("namespaces", client, _NAMESPACES) | {"matchConditions": moves}
     yield _webhook("classes", client, _CLASSES)
-    yield _webhook("policies", client, _OWN)
+    yield _webhook("policies", client, _OWN) | {"failurePolicy": "Ignore"}
 
 
 def _workloads(namespace: str, service: str, path: str, rules: Sequence[_Rule]) -> Iterator[Object]:
