@@ -75,14 +75,21 @@ def _criterion(row: Criterion, _: Catalogue) -> Page:
 
 @_page.register
 def _fit(row: Fit, _: Catalogue) -> Page:
-    cells = tuple((family, _outcome(cell), cell.text) for family, cell in row.under.items())
-    grid = Grid("How it fares under each family of runtimes", ("FAMILY", "OUTCOME", "WHAT"), cells)
+    cells = tuple((family, _outcome(cell), cell.text, _sureness(cell, row)) for family, cell in row.under.items())
+    grid = Grid("How it fares under each family of runtimes", ("FAMILY", "OUTCOME", "WHAT", "HOW SURE"), cells)
     facts = {"When": shown(row.when), "Field": row.path, "No run of ours": row.untestable}
     return Page("feature", row.id, row.title, facts | _origin(row), (grid,))
 
 
 def _outcome(cell: Cell) -> str:
     return f"{cell.outcome}, opens the boundary" if cell.weakens else str(cell.outcome)
+
+
+def _sureness(cell: Cell, row: Fit) -> str:
+    """Whether a run of ours showed it, with which version and when; else how the fact is known."""
+    if cell.tested:
+        return f"tested {cell.date or row.date}: {cell.tested}"
+    return "" if cell.outcome is Outcome.UNTESTED else cell.certainty or row.certainty
 
 
 @_page.register
@@ -93,8 +100,11 @@ def _escape(row: Escape, _: Catalogue) -> Page:
         "Needs": shown(row.when),
         "Fixed in": "; ".join(f"{name} {', '.join(versions)}" for name, versions in row.fixed.items()),
     }
-    answers = tuple((defence, each.answer, each.because) for defence, each in row.stopped.items())
-    grid = Grid("Does it stop there?", ("DEFENCE", "STOPPED", "BECAUSE"), answers)
+    answers = tuple(
+        (defence, each.answer, each.because, "" if each.answer == "unknown" else each.certainty)
+        for defence, each in row.stopped.items()
+    )
+    grid = Grid("Does it stop there?", ("DEFENCE", "STOPPED", "BECAUSE", "HOW SURE"), answers)
     return Page("escape", row.id, f"{row.title}. {row.text}".strip(), facts | _origin(row), (grid,))
 
 

@@ -210,6 +210,17 @@ class TestExplain:
         assert len(stopped) == item["escapes"]["now"]
         assert len(item["escapeRows"]) == item["escapes"]["total"]
 
+    def test_a_feature_says_what_a_run_showed_and_what_is_only_known(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run_command(["explain", "R23", "-o", "json"]) == 0
+        (table,) = json.loads(capsys.readouterr().out)["tables"]
+        sure = {row["family"]: row["how_sure"] for row in table["rows"]}
+        assert sure["gvisor"].startswith("tested 2026-")
+        assert (sure["kata"], sure["nitro"]) == ("inferred", "")
+
+    def test_a_feature_that_no_run_can_show_says_why(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run_command(["explain", "R11", "-o", "json"]) == 0
+        assert json.loads(capsys.readouterr().out)["facts"]["No run of ours"] == "needs an NVIDIA card"
+
     @pytest.mark.parametrize(
         ("name", "said"),
         [
