@@ -1,7 +1,7 @@
 """What a sandbox is, by the processes that the node runs for it.
 
 1. gVisor: its processes were built from gVisor's `runsc`, and one of them is the kernel (`runsc-sandbox`).
-2. casemate's Wasm runtime: beside CRI's own process there is only its engine.
+2. casemate's Wasm runtime: beside CRI's own process there is its engine.
 3. A virtual machine: one of them is a virtual machine monitor that was started for this sandbox.
 4. Anything else is a container on the node's kernel.
 
@@ -48,8 +48,7 @@ def recognise(tasks: tuple[Task, ...], pause: int) -> Kind:
         return Kind.GVISOR
     if any(is_monitor(each) for each in tasks):
         return Kind.MACHINE
-    others = [each for each in tasks if each.pid != pause]
-    if others and all(each.module == WASM_ENGINE for each in others):
+    if any(each.module == WASM_ENGINE for each in tasks if each.pid != pause):
         return Kind.WASM
     return Kind.CONTAINER
 

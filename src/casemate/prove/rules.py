@@ -9,9 +9,9 @@
    do: that nothing was found means something only then.
 4. The same is done with a runc container, which must be found: a search that finds nothing anywhere is worth nothing. A
    search from a process-id namespace that is not the node's first is worth nothing either.
-5. That no challenge was found is not enough for a sandbox. All processes that the node runs for it must be those of the
-   boundary (kinds.py), started from the very file that the handler's configuration names: a program of another name,
-   digest or inode is the workload's own.
+5. That no challenge was found is not enough: a sandbox of a kind that nobody knows here shows nothing. All processes
+   that the node runs for it must be those of the boundary (kinds.py), started from the very file that the handler's
+   configuration names: a program of another name, digest or inode is the workload's own.
 6. That program must be what it says (programs.py).
 7. gVisor's kernel must be confined by the node itself: seccomp filters, no new privileges, few capabilities, namespaces
    of its own; and its options must pass nothing of the host through (gvisor.py).
@@ -42,6 +42,9 @@ from casemate.prove.programs import Examined
 def observe(facts: Facts) -> tuple[Observation, ...]:
     """Every observation that the facts give, in the order of the rules."""
     kind = recognise(facts.processes.tasks, facts.processes.pause)
+    tried = (facts.challenge, facts.command, facts.module)
+    if kind is Kind.CONTAINER and not any(each.found for each in tried if each):
+        return (*_challenges(facts, None), on_node("processes", None, _no_kind(facts.processes)))
     return (
         *_challenges(facts, kind),
         *drawn_by(facts.processes, kind),
@@ -49,6 +52,11 @@ def observe(facts: Facts) -> tuple[Observation, ...]:
         *confinement(facts.processes, kind),
         *from_inside(facts, kind),
     )
+
+
+def _no_kind(processes: Processes) -> str:
+    told = f": {programs(processes.tasks)}" if processes.tasks else ""
+    return f"no kind of sandbox that casemate knows{told}"
 
 
 def conclude(named: Boundary, observations: Sequence[Observation]) -> tuple[Boundary, Result]:
@@ -65,16 +73,17 @@ def conclude(named: Boundary, observations: Sequence[Observation]) -> tuple[Boun
 # ------------------------------------------------------------------------------------------ challenges (rules 3 and 4)
 
 
-def _challenges(facts: Facts, kind: Kind) -> Iterator[Observation]:
-    seen = kind.boundary if facts.whole_node else None
+def _challenges(facts: Facts, kind: Kind | None) -> Iterator[Observation]:
+    most = kind.boundary if kind else Boundary.CONFIDENTIAL
+    seen = most if facts.whole_node else None
     yield on_node(
         "whole-node", seen, f"{'all' if facts.whole_node else 'not all'} processes of the node are seen from here"
     )
-    control = kind.boundary if facts.control.seen else None
+    control = most if facts.control.seen else None
     yield Observation(id="control", side=Side.CONTROL, value=facts.control.value, supports=control)
     if kind is Kind.WASM or facts.wasm_only:
         yield _module(facts, kind)
-        yield from _refusals(facts, kind)
+        yield from _refusals(facts)
         return
     for name, challenge in (("challenge", facts.challenge), ("challenge-exec", facts.command)):
         yield _challenge(name, challenge, kind)
@@ -82,32 +91,31 @@ def _challenges(facts: Facts, kind: Kind) -> Iterator[Observation]:
         yield on_node("prober-alive", None, "the prober had ended before the search did")
 
 
-def _challenge(name: str, challenge: Challenge, kind: Kind) -> Observation:
+def _challenge(name: str, challenge: Challenge, kind: Kind | None) -> Observation:
     if not challenge.answered:
         return on_node(name, None, f"no prober answered: {challenge.refused}")
     if not challenge.found:
-        shared = kind is Kind.CONTAINER
-        return on_node(
-            name,
-            None if shared else kind.boundary,
-            "answered inside, and is no process of the node",
-        )
+        apart = kind.boundary if kind and kind is not Kind.CONTAINER else None
+        return on_node(name, apart, "answered inside, and is no process of the node")
     pids = ", ".join(str(each.pid) for each in challenge.found)
     if not all(each.inside for each in challenge.found):
         return on_node(name, Boundary.UNKNOWN, f"process {pids} of the node, outside of the sandbox")
-    return on_node(name, min(kind.boundary, Boundary.SHARED), f"process {pids} of the node")
+    return on_node(name, Boundary.SHARED, f"process {pids} of the node")
 
 
-def _module(facts: Facts, kind: Kind) -> Observation:
+def _module(facts: Facts, kind: Kind | None) -> Observation:
     challenge = facts.module or Challenge("none was started")
     if challenge.found:
         return _challenge("challenge-module", challenge, kind)
     if not challenge.answered:
         return on_node("challenge-module", None, f"no module answered: {challenge.refused}")
-    return on_node("challenge-module", kind.boundary, "a module answered, and is no process of the node")
+    return on_node(
+        "challenge-module", kind.boundary if kind else None, "a module answered, and is no process of the node"
+    )
 
 
-def _refusals(facts: Facts, kind: Kind) -> Iterator[Observation]:
+def _refusals(facts: Facts) -> Iterator[Observation]:
+    held = Kind.WASM.boundary if facts.module and facts.module.answered else None
     for name, what, challenge in (
         ("native-refused", "a native program", facts.challenge),
         ("exec-refused", "exec", facts.command),
@@ -115,7 +123,7 @@ def _refusals(facts: Facts, kind: Kind) -> Iterator[Observation]:
         if challenge.answered or challenge.found:
             yield on_node(name, Boundary.SHARED, f"{what} ran on the node's kernel")
         else:
-            yield on_node(name, kind.boundary if facts.module and facts.module.answered else None, challenge.refused)
+            yield on_node(name, held, challenge.refused)
 
 
 # ------------------------------------------------------------------------------------------- processes (rules 5 and 6)
