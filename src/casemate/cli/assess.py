@@ -27,6 +27,7 @@ from casemate.report.assess_junit import junit
 from casemate.report.assess_policyreport import open_reports, policy_reports
 from casemate.report.assess_sarif import sarif
 from casemate.report.assess_table import table, wide
+from casemate.report.policy_verdict import verdicts_text
 
 Format = Literal["table", "wide", "json", "sarif", "junit", "html", "markdown", "csv", "policyreport", "openreports"]
 _RENDERERS: dict[Format, Callable[[Assessment], str | Iterator[str]]] = {
@@ -124,6 +125,8 @@ def _assess(
     for piece in _rendered(assessment, output):
         sys.stdout.write(piece)
     print()
+    if output in ("table", "wide") and (judged := decided.judged(items)):
+        print(verdicts_text(judged))
     return _exit_code(assessment)
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated, BinaryIO, Protocol
 
 from cyclopts import Parameter
 from msgspec.structs import replace
@@ -18,9 +18,13 @@ from casemate.decide.assess import Assessor
 from casemate.errors import InputError
 from casemate.model.acceptance import AuditedException, ExceptionStatus
 from casemate.model.assessment import Assessed, Finding
+from casemate.model.judged import Judged
 from casemate.model.kube.container import Container
 from casemate.model.kube.pod import PodSpec
+from casemate.model.policy import Decision
+from casemate.model.surroundings import Surroundings
 from casemate.model.workload import Workload
+from casemate.report.assess_text import title
 from casemate.sources import static, workloads
 from casemate.sources.position import Place
 from casemate.sources.workloads import Collected
@@ -47,6 +51,8 @@ class Basis:
     """A file of exceptions, each with reason, owner and expiry; repeatable."""
     permitted: Annotated[list[str], Parameter(negative=())] = field(default_factory=list)
     """A class or runtime that may be recommended; repeatable. All when there is none."""
+    policy: Annotated[list[str], Parameter(negative=())] = field(default_factory=list)
+    """Isolation policies, files or folders: only what they permit is recommended, and their verdicts are told."""
     catalogue: Annotated[list[Path], Parameter(negative=())] = field(default_factory=list)
     """A file of your own rows for the catalogue; repeatable."""
 
@@ -122,7 +128,7 @@ def assess(paths: Sequence[str], basis: Basis, known: Catalogue, stdin: BinaryIO
     skipped: list[str] = []
     files: list[Collected] = []
     for part in basis.read(paths, stdin or sys.stdin.buffer):
-        assessor = Assessor(known, part.surroundings, basis.permitted or None)
+        assessor = _assessor(basis, known, part.surroundings)
         chosen = (each for each in part.workloads if not basis.namespace or each.namespace in basis.namespace)
         items += (_kept(assessor.assess(each), live=basis.live) for each in chosen)
         missed += map(str, part.unreached)
@@ -133,6 +139,20 @@ def assess(paths: Sequence[str], basis: Basis, known: Catalogue, stdin: BinaryIO
         # Of a part, nobody can say that an exception is about nothing.
         audit = tuple(each for each in audit if each.status is not ExceptionStatus.UNUSED)
     return Found(with_accepted, audit, tuple(missed), tuple(skipped), tuple(files))
+
+
+class _Assesses(Protocol):
+    def assess(self, workload: Workload) -> Assessed: ...
+
+
+def _assessor(basis: Basis, known: Catalogue, surroundings: Surroundings) -> _Assesses:
+    permitted = basis.permitted or None
+    if not basis.policy:
+        return Assessor(known, surroundings, permitted)
+    from casemate.cli import policy_files  # needs more than an assessment does
+    from casemate.cli.policy_assess import PolicedAssessor
+
+    return PolicedAssessor(policy_files.read(basis.policy), known, surroundings, permitted)
 
 
 def _kept(item: Assessed, *, live: bool) -> Assessed:
@@ -152,6 +172,15 @@ def _slim(workload: Workload) -> Workload:
 
 def _named(containers: Iterable[Container]) -> tuple[Container, ...]:
     return tuple(Container(name=each.name, image=each.image) for each in containers)
+
+
+def judged(items: Iterable[Assessed]) -> tuple[Judged, ...]:
+    """The verdicts of policies on those workloads that they do not let be as they are."""
+    return tuple(
+        Judged(title=title(each.workload), verdict=each.verdict, where=str(each.workload.source))
+        for each in items
+        if each.verdict and each.verdict.decision is not Decision.ALLOW
+    )
 
 
 def before(path: Path) -> frozenset[str]:

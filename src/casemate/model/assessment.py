@@ -7,6 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from casemate.model.boundary import Boundary
+from casemate.model.policy import Verdict
 from casemate.model.workload import Workload
 
 
@@ -148,7 +149,7 @@ class Suppression(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class Assessed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The assessment of one workload."""
+    """The assessment of one workload. `verdict` is that of isolation policies, where some were given."""
 
     workload: Workload
     need: Need
@@ -158,6 +159,7 @@ class Assessed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     findings: tuple[Finding, ...] = ()
     escapes: Escapes = Escapes(now=0, after=0, total=0)
     suppressions: tuple[Suppression, ...] = ()
+    verdict: Verdict | None = None
 
     @property
     def gap(self) -> bool:

@@ -97,6 +97,14 @@ class PolicySet:
             self._kept.keep(key, verdict)
         return verdict
 
+    def permitted(self, request: Request, names: Iterable[str], now: datetime.datetime) -> tuple[str, ...] | None:
+        """Those of the classes that all policies which enforce permit to the request; None when none says anything."""
+        if not self._since <= now < self._until:
+            self._renew(now)
+        found = self._select(request.workload.namespace, request.namespace_labels)[1]
+        judge = Judge(found, self._fits, self.classes)
+        return judge.permitted(request.workload, asker(request.user, request.groups), names)
+
     def _judge(self, found: Set, request: Request) -> Verdict:
         workload = request.workload
         who = asker(request.user, request.groups)

@@ -117,6 +117,19 @@ class Judge:
         said = (replace(each, mode=Mode.AUDIT) for each in answer.reasons)
         return replace(exempt(text), reasons=(*exempt(text).reasons, *said))
 
+    def permitted(self, workload: Workload, who: Asker, names: Iterable[str]) -> tuple[str, ...] | None:
+        """Those of the classes that every policy which enforces permits; None when none says anything."""
+        asked = [each for each in self._matched(workload, who).policies if each.enforces]
+        saying = [each for each in asked if each.permitted.entries is not None or each.minimum is not None]
+        if not saying:
+            return None
+        facts = ((name, self._classes.facts(name)) for name in names)
+        return tuple(
+            name
+            for name, of in facts
+            if all(each.permitted.permits(of) and of.boundary >= (each.minimum or of.boundary) for each in saying)
+        )
+
     def _class_of(self, workload: Workload) -> ClassFacts:
         return self._classes.facts(workload.spec.runtimeClassName or "")
 

@@ -17,6 +17,7 @@ from casemate.model.assessment import Assessed, Blocker, Cost, Finding, Has, Nee
 from casemate.model.workload import Source, Workload
 from casemate.report.assess_document import API_VERSION, Assessment, Entry, Judged, Standing
 from casemate.report.assess_text import readable
+from casemate.report.policy_verdict import verdict_data
 
 Document: TypeAlias = dict[str, object]
 
@@ -73,6 +74,7 @@ def item_of(entry: Entry) -> Document:
         ],
         "escapes": _escapes(item),
         "suppressions": [_suppression(each) for each in item.suppressions],
+        **({"verdict": verdict_data(item.verdict)} if item.verdict else {}),
     }
 
 

@@ -44,7 +44,8 @@ def held(namespace: str, spec: str) -> tuple[str | None, list[str]]:
     said: list[str] = []
     after = hold(found, policies.load(["-"], io.BytesIO(POLICY)), AROUND, PolicySettings(), said.append)
     (pod,) = after.pods
-    assert pod.spec and pod.spec.nodeSelector == {"a": "b"}
+    assert pod.spec
+    assert pod.spec.nodeSelector == {"a": "b"}
     return pod.spec.runtimeClassName, said
 
 
