@@ -18,7 +18,3 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     need: Boundary
     boundary: Boundary
     reason: str
-
-    def __str__(self) -> str:
-        given = f"class {self.runtime_class} ({self.boundary})" if self.runtime_class else "no class"
-        return f"{self.workload}: {given}: {self.reason}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 
 import pytest
 
@@ -74,7 +75,7 @@ def test_a_workload_without_a_class_gets_the_one_that_closes_its_gap(unset: str 
     name, (told,) = decided(pod(need="sandbox", runtime_class=unset), RUNC, RUNSC)
     assert name == told.runtime_class == "gvisor"
     assert told.boundary is told.need is Boundary.SANDBOX
-    assert str(told).startswith("Pod default/web: class gvisor (sandbox): it needs sandbox")
+    assert (told.workload, told.reason.partition(" (")[0]) == ("Pod default/web", "it needs sandbox")
 
 
 def test_a_class_that_is_named_stays_and_is_not_spoken_of() -> None:
@@ -131,3 +132,20 @@ def test_a_runtime_class_of_the_input_is_preferred_to_a_built_in_name() -> None:
 
     found = msgspec.structs.replace(pod(need="sandbox"), runtime_classes=(known,))
     assert decided(found, RUNC, RUNSC)[0] == "walled"
+
+
+SHOP = Path(__file__).parents[3] / "examples" / "shop" / "manifests"
+
+
+def test_the_shop_names_no_class_and_each_part_gets_its_own() -> None:
+    shop = inventory(load([str(SHOP)], io.BytesIO()))
+    told: list[Decision] = []
+    choose(shop, offer(RUNC, RUNSC, handler("wasm", Boundary.SANDBOX)), consent=False, tell=told.append)
+    assert {each.workload: each.runtime_class for each in told} == {
+        "Deployment shop/api": "",
+        "Deployment shop/tax": "wasm",
+        "Deployment shop/web": "",
+        "Deployment shop/worker": "gvisor",
+        "Job shop/report": "",
+    }
+    assert all(each.boundary >= each.need for each in told)
