@@ -34,7 +34,6 @@ Plain: TypeAlias = object
 _SEPARATOR = re.compile(r"\n---(?=[ \t\n]|\Z)")
 _BLANK = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*")
 _FOREIGN = re.compile("[\r\x85\u2028\u2029]")
-_DIRECTIVE = re.compile(r"\n(?:%|\.\.\.)")
 _TAG = re.compile(r"!(?<=[\s\[{,]!)(?!=)|\A!")
 _MERGE = re.compile(r"<<[\"']?\s*:")
 _START = r"(?<![^\s\[{,+\-.]%s)"  # The character before stands where a scalar may begin, so that digests do not count.
@@ -166,7 +165,7 @@ def _yaml(data: bytes, file: str) -> Iterator[Written | Problem]:
     except UnicodeDecodeError:
         yield from _exact(data, file, 1)
         return
-    if _DIRECTIVE.search(text) or ("\r" in text if text.isascii() else _FOREIGN.search(text)):
+    if "\n%" in text or "\n..." in text or ("\r" in text if text.isascii() else _FOREIGN.search(text)):
         yield from _exact(data, file, 1)
         return
     begin, line = 1, 1

@@ -93,6 +93,6 @@ def _open(name: str, descriptor: int, *, named: bool) -> Content | Problem:
         return Problem(name, "is no regular file", "name a file, a folder, or - for standard input")
     most = min(status.st_size, MAX_FILE) + 1
     data = os.read(descriptor, most)
-    while len(data) < most and (more := os.read(descriptor, most - len(data))):
+    while len(data) not in (status.st_size, most) and (more := os.read(descriptor, most - len(data))):
         data += more
     return Content(name, data, named=named)

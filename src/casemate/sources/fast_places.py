@@ -41,6 +41,7 @@ class Places:
 
     def __init__(self, text: str) -> None:
         self._text = f"\n{text}"
+        self._keys = ("%s:", '"%s":') if '":' in text else ("%s:",)
         self._root = self._below(0, 0, -1)
         self._root.start = self._root.first or 1
 
@@ -88,7 +89,7 @@ class Places:
         return key.end() if key else node.start
 
     def _key(self, node: _Node, name: str) -> _Node | None:
-        for wanted in (f"{name}:", f'"{name}":'):
+        for wanted in (each % name for each in self._keys):
             if (at := self._entry(node, wanted)) is not None:
                 return self._below(at, at + len(wanted), node.column)
         return None
