@@ -33,12 +33,15 @@ class GoBuild:
 
 
 def read_build(program: Path) -> GoBuild | None:
-    """What Go noted in the program; None when it is no Go program for Linux, or an old one."""
+    """What Go noted in the program; None when it is no Go program for Linux, or an old or broken one."""
     try:
         with program.open("rb") as file:
-            section = _section(file)
-    except (OSError, struct.error, ValueError):
+            return _noted(_section(file))
+    except (OSError, struct.error, ValueError, IndexError, OverflowError):
         return None
+
+
+def _noted(section: bytes | None) -> GoBuild | None:
     if section is None or not section.startswith(_MAGIC) or not section[15] & _INLINE:
         return None
     go, rest = _string(section[_STRINGS:])

@@ -78,11 +78,11 @@ def _origin(build: GoBuild | None, package: str) -> str:
     return f"built from {build.path}" if build and build.path else ""
 
 
-def _lies(path: Path, said: _Said, build: GoBuild | None, package: str) -> Iterator[str]:
+def _lies(path: Path, said: Said, build: GoBuild | None, package: str) -> Iterator[str]:
     if said.script:
         yield "it is a script, which can say of itself what it likes"
     if build:
-        yield from _unlike_built(said, build)
+        yield from unlike_built(said, build)
     tag = re.match(r"v?(\d+\.\d.*)", said.commit)
     if tag and not tag[1].startswith(said.version):
         yield f"it says that it is version {said.version}, of commit {said.commit}"
@@ -94,7 +94,8 @@ def _lies(path: Path, said: _Said, build: GoBuild | None, package: str) -> Itera
         yield f"it says that it is version {said.version}, and its package is {upstream}"
 
 
-def _unlike_built(said: _Said, build: GoBuild) -> Iterator[str]:
+def unlike_built(said: Said, build: GoBuild) -> Iterator[str]:
+    """What a program says of itself and Go's note of its build contradicts (rules 3 and 5)."""
     built = build.version.removeprefix("v")
     if built and built != _PSEUDO and said.version and not _same(said.version, built):
         yield f"it says that it is version {said.version}, and was built from {built}"
@@ -138,7 +139,7 @@ def _known(file: str, row: type[_Row]) -> tuple[_Row, ...]:
 
 
 @dataclass(frozen=True)
-class _Said:
+class Said:
     """What a program says of itself."""
 
     version: str
@@ -147,12 +148,12 @@ class _Said:
     script: bool = False
 
 
-def _said(program: Path) -> _Said:
+def _said(program: Path) -> Said:
     with program.open("rb") as file:
         script = file.read(2) == b"#!"
     text = _ask(str(program), "--version")
     lines = dict(line.partition(": ")[::2] for line in text.splitlines())
-    return _Said(parse_version(text), lines.get("commit", ""), lines.get("spec", ""), script)
+    return Said(parse_version(text), lines.get("commit", ""), lines.get("spec", ""), script)
 
 
 def _numbers(version: str) -> tuple[int, ...]:
