@@ -104,7 +104,7 @@ def _check_foreign(done: Applied) -> None:
 
 
 def _carry_out(store: Store, prepared: Prepared, say: Say, tries: int) -> tuple[Measured, ...]:
-    running = restart.containers(prepared.plan.socket)
+    running = restart.containers(prepared.plan.socket) if prepared.daemon.pid else set()
     record = _record(store, prepared, say)
     try:
         _write(prepared.plan.changes, say)
