@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -121,7 +122,7 @@ def test_what_ran_before_is_reported_once_per_rule_with_static_pods(cluster: Clu
 
 def test_an_exception_that_ends_is_audited_at_once(cluster: Cluster, webhook: Webhook) -> None:
     wait_for(lambda: result(cluster, "class-not-permitted"), "the first report")
-    ends = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=8)
+    ends = datetime.datetime.now(datetime.UTC).replace(microsecond=0) + datetime.timedelta(seconds=8)
     exception = {
         "apiVersion": "casemate.dev/v1alpha1",
         "kind": "IsolationException",
@@ -177,6 +178,21 @@ def test_an_unreadable_policy_denies_until_it_is_gone(cluster: Cluster, webhook:
         assert post(cluster, in_namespace("kube-system"), dry_run=True).status_code == 201
         assert client.delete(path(broken)).is_success
     wait_for(lambda: post(cluster, pod(), dry_run=True).status_code == 201, "the policy to be gone")
+
+
+def test_a_policy_of_thousands_of_levels_stops_nothing(cluster: Cluster, webhook: Webhook) -> None:
+    levels = 8_000
+    body = json.dumps(policy("gvisor") | {"metadata": {"name": "deep"}})
+    body = body.replace('["gvisor"]', "[" * levels + '"gvisor"' + "]" * levels)
+    with cluster.client() as client:
+        kind = {"Content-Type": "application/json"}
+        answer = client.post("/apis/casemate.dev/v1alpha1/isolationpolicies", content=body, headers=kind)
+        try:
+            assert answer.status_code != 201, "the webhook refuses it"
+            assert refused_once(cluster, pod("plain"))
+        finally:
+            client.delete("/apis/casemate.dev/v1alpha1/isolationpolicies/deep")
+    webhook.wait_ready()
 
 
 def in_namespace(name: str) -> Object:

@@ -59,9 +59,10 @@ class _Remembering(Generic[_T]):
         key = (namespace, name)
         try:
             self._good[key] = good = self._decode(value, title)
-        except InputError as error:
-            _log.error("cannot be read", document=title, error=error.what)
-            return Document(title, namespace, self._good.get(key), error.what, generation)
+        except (InputError, RecursionError) as error:
+            problem = error.what if isinstance(error, InputError) else "nested too deeply"
+            _log.error("cannot be read", document=title, error=problem)
+            return Document(title, namespace, self._good.get(key), problem, generation)
         return Document(title, namespace, good, "", generation)
 
 

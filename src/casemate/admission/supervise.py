@@ -16,6 +16,7 @@ import gc
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -39,6 +40,7 @@ _LONGEST_PAUSE: Final = 5.0
 _ENDS_WITHIN: Final = 20.0
 _DEATH_SIGNAL: Final = 1  # PR_SET_PDEATHSIG
 _FAILED: Final = 70
+_DEEPEST: Final = 12_000
 
 _log = structlog.get_logger("casemate.admission")
 
@@ -158,6 +160,7 @@ def _become(child: _Child, parent: int) -> NoReturn:
 
 def run(serving: Serving) -> int:
     """Serve until told to end. Raises `InputError` for what cannot be used, before anything is served."""
+    sys.setrecursionlimit(_DEEPEST)  # An API server takes objects of 10,000 levels: they are to be read, and denied.
     gauges = Gauges()
     counters = Counters(serving.state / "metrics")
     known = tables.load(serving.catalogue)
