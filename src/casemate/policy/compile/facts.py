@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from casemate.model.policy import CONTROLLERS, NODE
-from casemate.policy.compile import cel, images, selection
+from casemate.policy.compile import images, selection
 from casemate.policy.compile.cel import Variable, text, texts
 
 POINTERS: Final = {
@@ -151,19 +151,19 @@ def _image_names(side: Side, wanted: list[str]) -> Iterator[Variable]:
         ".map(v, has(v.image.reference) ? v.image.reference : '') : [])"
     )
     yield Variable(side.name("images"), f"{containers}.map(c, has(c.image) ? c.image : '') + {mounted}")
+    yield Variable(side.name("readable"), f"{side.variable('images')}.all(each, {images.readable('each')})")
 
 
 def _of_images(side: Side, wanted: list[str]) -> Iterator[str]:
     """A policy is about any image, and about what cannot be read; an exception about all (`casemate.policy.match`)."""
+    named, readable = side.variable("images"), side.variable("readable")
     for atom in wanted:
         if atom.startswith(selection.ANY_IMAGE):
-            patterns = selection.patterns(atom)
-            fitting = " || ".join(images.fits("each", one, widening=False) for one in patterns)
-            held = f"exists(each, !({images.readable('each')}) || {fitting})"
-            yield f"({side.variable('images')}.{held} ? [{text(atom)}] : [])"
+            fits = (f"({images.fits('each', one, widening=False)})" for one in selection.patterns(atom))
+            held = f"!{readable} || {named}.exists(each, {' || '.join(fits)})"
         elif atom.startswith(selection.ALL_IMAGES):
-            patterns = selection.patterns(atom)
-            fitting = " || ".join(f"({images.fits('each', one, widening=True)})" for one in patterns)
-            held = f"all(each, {cel.both(images.readable('each'), fitting)})"
-            some = f"size({side.variable('images')}) > 0"
-            yield f"({some} && {side.variable('images')}.{held} ? [{text(atom)}] : [])"
+            fits = (f"({images.fits('each', one, widening=True)})" for one in selection.patterns(atom))
+            held = f"size({named}) > 0 && {readable} && {named}.all(each, {' || '.join(fits)})"
+        else:
+            continue
+        yield f"({held} ? [{text(atom)}] : [])"

@@ -42,6 +42,11 @@ def lacks(side: Side) -> Variable:
     return Variable(side.name("lacks"), " + ".join((*of_pod, *of_containers)))
 
 
+def parts(name: str, lacking: str) -> Variable:
+    """The parts of which anything is in a list of lacks."""
+    return Variable(name, f"{cel.texts(Part)}.filter(p, {lacking}.exists(l, l.startsWith(p + ' ')))")
+
+
 _HOST: Final = ("hostNetwork", "hostPID", "hostIPC")
 
 

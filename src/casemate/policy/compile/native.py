@@ -25,6 +25,7 @@ from casemate.model.policy import Mode, Policy, PolicyException, PolicySettings
 from casemate.model.surroundings import Surroundings
 from casemate.policy.compile import anchors, cel, choice, cost, exempting, facts, gaps, matching, selection, verdicts
 from casemate.policy.compile.cel import Variable
+from casemate.policy.compile.estimate import Size
 from casemate.policy.compile.gaps import Gap
 from casemate.policy.compile.tables import Tables, tables
 
@@ -43,6 +44,7 @@ _TEMPLATED: Final = (
 _ONCE: Final = (("", ("pods",)), ("batch", ("jobs",)))
 _SUBRESOURCES: Final = ("pods/ephemeralcontainers", "pods/resize")
 _NAME_LABEL: Final = "kubernetes.io/metadata.name"
+_RECONFIGURING: Final = 16  # annotations of a sandbox that a Pod is expected to have at most
 _GAPS: Final = "casemate.dev/gaps"
 
 
@@ -76,8 +78,9 @@ def compile(  # noqa: A001
     if not partial:
         gaps.refuse(found, target)
     objects = _objects(made, parsed)
+    found_by = selection.index([selection.of_policy(each) for each in made.policies])
     for each in objects:
-        cost.check(each)
+        cost.check(each, {"candidates": Size(found_by.most), "asked": Size(_RECONFIGURING)})
     return Compiled(tuple(_marked(each, found) for each in objects), found)
 
 

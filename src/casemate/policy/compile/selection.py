@@ -111,6 +111,12 @@ class Index:
     always: list[int] = field(default_factory=list)
     rest: list[Selection] = field(default_factory=list)
 
+    @property
+    def most(self) -> int:
+        """How many at most may hold in one namespace."""
+        tables = (self.by_name, *self.by_label.values())
+        return len(self.always) + sum(max(map(len, each.values()), default=0) for each in tables)
+
 
 def index(selections: Sequence[Selection]) -> Index:
     """The index of these selections, which are numbered in their order (rule 4)."""

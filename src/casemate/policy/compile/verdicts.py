@@ -106,10 +106,10 @@ class Judging:
 
 @dataclass(frozen=True, slots=True)
 class _Term:
-    """One rule: the variables of its tables, and an expression for the list of its reasons."""
+    """One rule: the variables of its tables, and the one that lists its reasons."""
 
     variables: tuple[Variable, ...]
-    reasons: str
+    reasons: Variable
 
 
 def denials(tables: Tables, mode: Mode) -> tuple[Variable, ...]:
@@ -117,10 +117,10 @@ def denials(tables: Tables, mode: Mode) -> tuple[Variable, ...]:
     judging = Judging(tables, mode)
     terms = tuple(_terms(judging))
     allowed = f"({_MIRROR}) || ({_UPDATED} && {_UNTOUCHED})"
-    reasons = " + ".join(term.reasons for term in terms) or "[]"
+    reasons = " + ".join(f"variables.{term.reasons.name}" for term in terms)
     return (
         *judging.variables(),
-        *(variable for term in terms for variable in term.variables),
+        *(variable for term in terms for variable in (*term.variables, term.reasons)),
         Variable("denials", f"size(variables.judging) == 0 || {allowed} ? [] : {reasons}"),
     )
 
@@ -149,20 +149,21 @@ def _permitted(judging: Judging) -> Iterator[_Term]:
     named = judging.reasons(
         Rule.CLASS_NOT_PERMITTED, f"{name} != '' && {refused}", f"'class ' + {name} + ' is not permitted'"
     )
-    yield _Term((), f"{unset} + {named}")
+    yield _Term((), Variable("notPermitted", f"{unset} + {named}"))
 
 
 def _missing(judging: Judging) -> _Term:
     known, name = cel.texts(judging.tables.names(lambda each: not each.missing)), judging.name(NEW)
     condition = cel.both(f"!({judging.unchanged()})", f"!({name} in {known})")
-    return _Term((), judging.reasons(Rule.CLASS_UNKNOWN, condition, f"'there is no RuntimeClass ' + {name}"))
+    reasons = judging.reasons(Rule.CLASS_UNKNOWN, condition, f"'there is no RuntimeClass ' + {name}")
+    return _Term((), Variable("unknown", reasons))
 
 
 def _lying(judging: Judging) -> _Term:
     lying, name = cel.texts(judging.tables.names(lambda each: bool(each.lies))), judging.name(NEW)
     condition = cel.both(f"!({judging.unchanged()})", f"{name} in {lying}")
     message = f"'the name of class ' + {name} + ' promises more than its handler gives'"
-    return _Term((), judging.reasons(Rule.CLASS_MISMATCH, condition, message))
+    return _Term((), Variable("mismatched", judging.reasons(Rule.CLASS_MISMATCH, condition, message)))
 
 
 def _minimum(judging: Judging) -> _Term:
@@ -190,7 +191,7 @@ def _minimum(judging: Judging) -> _Term:
     message = (
         f"({name} == '' ? 'no class' : 'class ' + {name}) + ' does not reach the boundary ' + variables.minimums[i]"
     )
-    return _Term(tuple(variables), judging.reasons(Rule.BELOW_MINIMUM, condition, message))
+    return _Term(tuple(variables), Variable("belowMinimum", judging.reasons(Rule.BELOW_MINIMUM, condition, message)))
 
 
 def _annotations(judging: Judging) -> _Term:
@@ -204,17 +205,18 @@ def _annotations(judging: Judging) -> _Term:
                 listed[f"{number}/{each.name}"] = patterns
     table = ", ".join(f"{cel.text(key)}: {cel.texts(patterns)}" for key, patterns in listed.items())
     variables = [Variable("listed", f"{{{table}}}")] if listed else []
-    variables += [_asked(NEW), _asked(OLD)]
+    variables.append(_asked(NEW))
     unlisted = _unlisted(judging, NEW, known=bool(listed))
     before = (
-        f"{_UPDATED} && i in {OLD.variable('matching')} && {OLD.variable('asked')}.exists(o, o == k"
-        f" && {OLD.variable('annotations')}[k] == variables.annotations[k])"
+        f"{_UPDATED} && i in {OLD.variable('matching')} && k in {OLD.variable('annotations')}"
+        f" && {OLD.variable('annotations')}[k] == variables.annotations[k]"
         f" && {_unlisted(judging, OLD, known=bool(listed))}"
     )
     found = f"variables.asked.filter(k, {unlisted} && !({before}))"
     condition = f"size(variables.asked) > 0 && size({found}) > 0"
     message = f"'annotations reconfigure the sandbox: ' + {found}.join(', ')"
-    return _Term(tuple(variables), judging.reasons(Rule.SANDBOX_ANNOTATION, condition, message))
+    reasons = judging.reasons(Rule.SANDBOX_ANNOTATION, condition, message)
+    return _Term(tuple(variables), Variable("reconfigured", reasons))
 
 
 def _asked(side: Side) -> Variable:
@@ -237,12 +239,13 @@ def _hardening(judging: Judging) -> _Term:
     required = Variable("required", cel.text_lists(rule.require if rule else () for rule in rules))
     above = Variable("above", cel.text_lists(tables.reaching(rule.below) if rule else () for rule in rules))
     new, old = judging.name(NEW), judging.name(OLD)
-    before = (
-        f"{_UPDATED} && i in {OLD.variable('matching')} && !({old} in variables.above[i])"
-        f" && l in {OLD.variable('lacks')}"
-    )
-    found = f"variables.lacks.filter(l, l.split(' ')[0] in variables.required[i] && !({before}))"
+    fresh = f"{_UPDATED} ? variables.lacks.filter(l, !(l in {OLD.variable('lacks')})) : variables.lacks"
+    before = f"{_UPDATED} && i in {OLD.variable('matching')} && !({old} in variables.above[i])"
+    found = f"variables.required[i].filter(p, p in ({before} ? variables.freshParts : variables.lackedParts))"
     condition = f"size(variables.required[i]) > 0 && !({new} in variables.above[i]) && size({found}) > 0"
-    message = f"'lacks ' + {found}.map(l, l.trim()).join(', ')"
-    variables = (required, above, hardening.lacks(NEW), hardening.lacks(OLD))
-    return _Term(variables, judging.reasons(Rule.HARDENING, condition, message))
+    message = f"'lacks ' + {found}.join(', ')"
+    variables = (
+        *(required, above, hardening.lacks(NEW), hardening.lacks(OLD), Variable("fresh", fresh)),
+        *(hardening.parts("lackedParts", "variables.lacks"), hardening.parts("freshParts", "variables.fresh")),
+    )
+    return _Term(variables, Variable("notHardened", judging.reasons(Rule.HARDENING, condition, message)))

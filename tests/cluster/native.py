@@ -1,0 +1,223 @@
+"""Compiled admission policies on a real API server, and requests that are sent to both it and the evaluator."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from apiserver import Cluster
+from msgspec.structs import replace
+
+from casemate.catalogue import tables
+from casemate.model.kube.objects import RuntimeClass
+from casemate.model.policy import Operation, Policy, PolicyException, PolicySettings, Verdict
+from casemate.model.surroundings import Surroundings
+from casemate.policy.asking import Asked, verdict
+from casemate.policy.compile import native
+from casemate.policy.compile.native import Compiled
+from casemate.policy.evaluate import PolicySet
+from casemate.sources.fast_decode import decode
+from casemate.sources.policies import decode_exception, decode_policy
+
+Object = dict[str, Any]
+
+FLAGS = ("--disable-admission-plugins=ServiceAccount", "--allow-privileged=true")
+SETTLES = 2.5  # seconds; the API server looks for changed policies once a second
+ADMISSION = {
+    "MutatingAdmissionPolicy": "mutatingadmissionpolicies",
+    "MutatingAdmissionPolicyBinding": "mutatingadmissionpolicybindings",
+    "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
+    "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings",
+}
+PATHS = {
+    "Pod": "api/v1/namespaces/{}/pods",
+    "PodTemplate": "api/v1/namespaces/{}/podtemplates",
+    "ReplicationController": "api/v1/namespaces/{}/replicationcontrollers",
+    **{
+        kind: f"apis/apps/v1/namespaces/{{}}/{kind.lower()}s"
+        for kind in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
+    },
+    **{kind: f"apis/batch/v1/namespaces/{{}}/{kind.lower()}s" for kind in ("Job", "CronJob")},
+    "Namespace": "api/v1/namespaces",
+    "RuntimeClass": "apis/node.k8s.io/v1/runtimeclasses",
+    **{kind: f"apis/admissionregistration.k8s.io/v1/{resource}" for kind, resource in ADMISSION.items()},
+}
+CLASSES: tuple[Object, ...] = (
+    {"metadata": {"name": "gvisor", "labels": {"tier": "sandboxed"}}, "handler": "runsc"},
+    {
+        "metadata": {"name": "kata", "labels": {"tier": "sandboxed"}},
+        "handler": "kata-qemu",
+        "overhead": {"podFixed": {"memory": "160Mi"}},
+        "scheduling": {"nodeSelector": {"pool": "kata"}},
+    },
+    {
+        "metadata": {"name": "slow"},
+        "handler": "crun",
+        "overhead": {"podFixed": {"memory": "64Mi"}},
+        "scheduling": {"nodeSelector": {"pool": "slow"}, "tolerations": [{"key": "slow", "operator": "Exists"}]},
+    },
+    {"metadata": {"name": "runc"}, "handler": "runc"},
+    {"metadata": {"name": "kata-lies"}, "handler": "runc"},
+    {"metadata": {"name": "mystery"}, "handler": "something-new"},
+)
+NAMESPACES: dict[str, dict[str, str]] = {
+    "team-a": {"tenancy": "shared", "cost": "7"},
+    "team-b": {"tenancy": "private"},
+    "bare": {},
+    "casemate-system": {},
+}
+
+
+def surroundings() -> Surroundings:
+    """What the evaluator and the compiler know of the cluster."""
+    classes = tuple(decode({"apiVersion": "node.k8s.io/v1", **each}, RuntimeClass).struct for each in CLASSES)
+    return replace(Surroundings(), complete=True, runtime_classes=classes)
+
+
+def policy(name: str, spec: Object, namespace: str = "") -> Policy:
+    kind = "NamespacedIsolationPolicy" if namespace else "IsolationPolicy"
+    metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
+    return decode_policy(_document(kind, metadata, spec), name)
+
+
+def exception(name: str, spec: Object) -> PolicyException:
+    given = {"reason": "a reason", "owner": "team", **spec}
+    return decode_exception(_document("IsolationException", {"name": name}, given), name)
+
+
+def _document(kind: str, metadata: Object, spec: Object) -> Object:
+    return {"apiVersion": "casemate.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the API server said: `allow` or `deny`, why, the rules that its message names, and the object."""
+
+    decision: str
+    status: int
+    message: str
+    object: Object
+
+    @property
+    def rules(self) -> set[str]:
+        return set(re.findall(r"\[([a-z-]+)\]", self.message))
+
+    @property
+    def class_name(self) -> str:
+        return str(spec_of(self.object).get("runtimeClassName", ""))
+
+
+class Guarded:
+    """A cluster with classes and namespaces, in which policies come and go."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.client = cluster.client()
+        self.client.timeout = httpx.Timeout(30)
+        for each in CLASSES:
+            self._post("RuntimeClass", {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", **each})
+        for name, labels in NAMESPACES.items():
+            metadata = {"name": name, "labels": labels}
+            self._post("Namespace", {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+        self._let_everybody()
+
+    def install(self, compiled: Compiled) -> None:
+        """Put these objects in the place of those before, and wait until they bite."""
+        self.clear()
+        for each in compiled.objects:
+            answer = self.client.post(f"/{PATHS[str(each['kind'])]}", json=each)
+            assert answer.status_code == 201, answer.text[:2000]
+        time.sleep(SETTLES)
+
+    def clear(self) -> None:
+        """Take all admission policies away."""
+        for kind in ADMISSION:
+            self.client.delete(f"/{PATHS[kind]}")
+
+    def create(self, body: Object, user: str = "alice", groups: Sequence[str] = ("tenants",), **how: Any) -> Answer:
+        """What becomes of creating it; it is not kept unless `keep` says so."""
+        path = f"/{PATHS[body['kind']].format(body['metadata'].get('namespace'))}"
+        return self._send("POST", path, body, user, groups, **how)
+
+    def update(
+        self, body: Object, subresource: str = "", user: str = "alice", groups: Sequence[str] = ("tenants",), **how: Any
+    ) -> Answer:
+        """What becomes of putting it in the place of what is there."""
+        path = f"/{PATHS[body['kind']].format(body['metadata'].get('namespace'))}/{body['metadata']['name']}"
+        return self._send("PUT", f"{path}/{subresource}" if subresource else path, body, user, groups, **how)
+
+    def remove(self, body: Object) -> None:
+        """Take an object away at once."""
+        path = PATHS[body["kind"]].format(body["metadata"].get("namespace"))
+        self.client.delete(f"/{path}/{body['metadata']['name']}", params={"gracePeriodSeconds": 0})
+
+    def _send(
+        self, method: str, path: str, body: Object, user: str, groups: Sequence[str], *, keep: bool = False
+    ) -> Answer:
+        headers = [("Impersonate-User", user), *(("Impersonate-Group", each) for each in (*groups, "everybody"))]
+        answer = self.client.request(method, path, json=body, headers=headers, params={} if keep else {"dryRun": "All"})
+        found = answer.json()
+        decision = "allow" if answer.is_success else "deny"
+        return Answer(decision, answer.status_code, found.get("message", "") or "", found)
+
+    def _post(self, kind: str, body: Object) -> None:
+        answer = self.client.post(f"/{PATHS[kind]}", json=body)
+        assert answer.status_code in (201, 409), answer.text
+
+    def _let_everybody(self) -> None:
+        """RBAC is not what is tried here."""
+        role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
+        subject = {"kind": "Group", "name": "everybody", "apiGroup": "rbac.authorization.k8s.io"}
+        body = {"metadata": {"name": "everybody"}, "roleRef": role, "subjects": [subject]}
+        self.client.post("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", json=body)
+
+
+def spec_of(body: Object) -> Object:
+    """The Pod specification in an object."""
+    match body.get("kind"):
+        case "Pod":
+            found = body.get("spec", {})
+        case "PodTemplate":
+            found = body["template"]["spec"]
+        case "CronJob":
+            found = body["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+        case "Status":
+            found = {}
+        case _:
+            found = body["spec"]["template"]["spec"]
+    return dict(found)
+
+
+@dataclass(frozen=True)
+class Force:
+    """Policies and exceptions, for both sides."""
+
+    policies: tuple[Policy, ...]
+    exceptions: tuple[PolicyException, ...] = ()
+
+    def compiled(self, version: str = "1.36") -> Compiled:
+        return native.compile(
+            self.policies,
+            self.exceptions,
+            surroundings(),
+            tables.load(),
+            PolicySettings(),
+            partial=False,
+            version=version,
+        )
+
+    def verdict(
+        self, body: Object, old: Object | None = None, user: str = "alice", groups: Sequence[str] = ("tenants",)
+    ) -> Verdict:
+        """What the evaluator says."""
+        judge = PolicySet(self.policies, self.exceptions, surroundings(), tables.load(), PolicySettings())
+        asked = Asked(
+            operation=Operation.UPDATE if old else Operation.CREATE, user=user, groups=(*groups, "everybody"), old=old
+        )
+        found = verdict(judge, body, asked, NAMESPACES, datetime.datetime.now(datetime.UTC))
+        assert found is not None
+        return found
