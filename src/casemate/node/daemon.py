@@ -110,7 +110,7 @@ def _address(config: str) -> str:
     if not config:
         return ""
     try:
-        table = tree.merge(tree.read(Path(config)), 2)
+        table = tree.merge(tree.read(Path(config), 2), 2)
     except CasemateError:
         return ""
     server = at(table, ("plugins", "io.containerd.server.v1.grpc"))

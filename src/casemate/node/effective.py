@@ -20,7 +20,12 @@ _DUMP_SECONDS = 30
 
 
 def dump(binary: str, config_file: str) -> Toml:
-    """containerd's effective configuration. Raises `RuntimeFault` when it refuses the file."""
+    """containerd's effective configuration. Raises `RuntimeFault` when it refuses the file.
+
+    Without a file it is the built-in one: containerd then reads nothing else.
+    """
+    if not Path(config_file).exists():
+        return _asked([binary, "config", "default"], config_file)
     return _asked([binary, "--config", config_file, "config", "dump"], config_file)
 
 

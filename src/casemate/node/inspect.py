@@ -96,7 +96,9 @@ def _configuration(found: Daemon) -> Look[Configuration]:
 
 def _containerd(found: Daemon) -> Configuration:
     file = Path(found.config_file)
-    source = tree.read(file.resolve() if file.exists() else file)
+    number = found.version.partition(".")[0]
+    major = int(number) if number.isdecimal() else 2
+    source = tree.read(file.resolve() if file.exists() else file, major)
     try:
         config, said_by = effective.of_daemon(found), "config dump"
     except CasemateError:

@@ -42,9 +42,7 @@ def decide(
     texts: dict[str, str | None],
 ) -> tuple[FileChange, ...]:
     """The changes for these handlers. `there` are the effective tables of handlers, `texts` the files that may be
-    written beside the tree's own (None: not there). Raises `RefusedError` (rules 4 and 5)."""
-    if layout.kind == "containerd":
-        _check(tree)
+    written beside the tree's own (None: not there). Raises `RefusedError` (rule 4)."""
     new = tuple(each for each in wanted if not is_there(each, there))
     if not new:
         return ()
@@ -88,7 +86,8 @@ def _starts(table: Toml, wanted: Wanted) -> tuple[str, str]:
     return (wanted.row.type, kind) if kind.startswith("/") else (kind, str(program))
 
 
-def _check(tree: Tree) -> None:
+def check(tree: Tree) -> None:
+    """Refuse files of containerd that it would not start with (rule 5). Raises `RefusedError`."""
     if tree.dangling:
         raise RefusedError(
             "an imported file is not there: the runtime would not start again",

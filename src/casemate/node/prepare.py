@@ -50,7 +50,8 @@ def prepare(where: Where, names: Sequence[str]) -> Prepared:
 
 def _containerd(found: Daemon, where: Where, names: Sequence[str]) -> Prepared:
     file = Path(found.config_file).resolve()
-    files = tree.read(file)
+    files = tree.read(file, major(found))
+    plan.check(files)
     before = effective.without_imports(effective.dump(found.binary, str(file)))
     there = effective.runtimes(before)
     wanted = handlers.find(names, found.search_path, systemd_cgroup=effective.systemd_cgroup(before))

@@ -3,7 +3,9 @@
 Rules (tried with containerd 1.6.20 and 2.4.2):
 
 1. Nothing is imported that the root file does not name, whatever `config dump` prints as `imports`.
-2. Patterns are sorted by name; relative ones resolve against the importing file. A file imports others from 2.0 on.
+2. Patterns are sorted by name. Relative names resolve against the importing file; relative patterns do from 2.0 on,
+   before they resolve against the folder that containerd runs in, which is / under systemd. What imported files import
+   is read after all that the files before them name (breadth first).
 3. containerd 1.x: an imported file replaces the whole table of each plugin that it names. 2.x: tables merge deeply.
 4. A file that is named without a pattern and is not there is dangling: containerd 2 does not start with it.
 """
@@ -11,7 +13,6 @@ Rules (tried with containerd 1.6.20 and 2.4.2):
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,14 +56,21 @@ class Tree:
         return tuple(each for each in self.imports if each.text is None)
 
 
-def read(file: Path) -> Tree:
-    """The configuration that begins with that file. Raises `InputError` for what is no TOML or cannot be read."""
+def read(file: Path, major: int) -> Tree:
+    """The configuration that begins with that file, for a containerd of that major version.
+
+    Raises `InputError` for what is no TOML or cannot be read.
+    """
     root = _source(file, "")
-    patterns = _patterns(root, file)
-    seen = {str(file)}
-    found: list[Source] = []
-    for pattern in patterns:
-        found += _imported(pattern, seen)
+    patterns = _patterns(root, file, major)
+    seen, found, pending = {str(file)}, list[Source](), list(patterns)
+    while pending:
+        pattern = pending.pop(0)
+        for path in _matches(pattern):
+            if path not in seen:
+                seen.add(path)
+                found.append(_source(Path(path), pattern))
+                pending += _patterns(found[-1], Path(path), major)
     return Tree(root, tuple(found), patterns)
 
 
@@ -79,22 +87,14 @@ def _replaced(base: Toml, other: Toml) -> Toml:
     return {**merged(base, other), "plugins": plugins} if plugins else merged(base, other)
 
 
-def _imported(pattern: str, seen: set[str]) -> Iterator[Source]:
-    is_glob = glob.has_magic(pattern)
-    for path in sorted(glob.glob(pattern)) if is_glob else [pattern]:  # noqa: PTH207 - absolute patterns
-        if path in seen:
-            continue
-        seen.add(path)
-        source = _source(Path(path), pattern)
-        yield source
-        for each in _patterns(source, Path(path)):
-            yield from _imported(each, seen)
+def _matches(pattern: str) -> list[str]:
+    return sorted(glob.glob(pattern)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207 - absolute patterns
 
 
-def _patterns(source: Source, file: Path) -> tuple[str, ...]:
+def _patterns(source: Source, file: Path, major: int) -> tuple[str, ...]:
     named = source.table.get("imports")
     texts = [each for each in named if isinstance(each, str)] if isinstance(named, list) else []
-    return tuple(str(file.parent / each) for each in texts)
+    return tuple(str((Path("/") if major < 2 and glob.has_magic(each) else file.parent) / each) for each in texts)
 
 
 def _source(file: Path, pattern: str) -> Source:

@@ -103,7 +103,7 @@ def test_an_import_of_one_file_is_no_folder_for_drop_ins() -> None:
 )
 def test_a_tree_that_the_runtime_would_not_start_with_is_refused(found: Tree, words: str) -> None:
     with pytest.raises(RefusedError, match=words):
-        decided(found, 2)
+        plan.check(found)
 
 
 def test_gvisors_options_come_before_the_configuration_that_names_them() -> None:
@@ -209,18 +209,30 @@ def test_crios_later_files_win() -> None:
 
 def test_imports_are_merged_as_each_major_version_does(tmp_path: Path) -> None:
     cri = '[plugins."io.containerd.grpc.v1.cri"'
-    (tmp_path / "config.toml").write_text(f'imports = ["*.d/*.toml"]\n{cri}]\nsandbox_image = "x"\n')
+    text = f'imports = ["{tmp_path}/conf.d/*.toml"]\n{cri}]\nsandbox_image = "x"\n'
+    (tmp_path / "config.toml").write_text(text)
     (tmp_path / "conf.d").mkdir()
     (tmp_path / "conf.d" / "a.toml").write_text(f'{cri}.containerd.runtimes.crun]\nruntime_type = "t"\n')
-    found = tree.read(tmp_path / "config.toml")
-    replaced = containerd.at(tree.merge(found, 1), ("plugins", containerd.CRI_2))
-    assert "sandbox_image" not in replaced
-    merged = containerd.at(tree.merge(found, 2), ("plugins", containerd.CRI_2))
-    assert merged["sandbox_image"] == "x"
-    assert "containerd" in merged
+    old, new = (tree.merge(tree.read(tmp_path / "config.toml", major), major) for major in (1, 2))
+    assert "sandbox_image" not in containerd.at(old, ("plugins", containerd.CRI_2))
+    assert containerd.at(new, ("plugins", containerd.CRI_2))["sandbox_image"] == "x"
+    assert "containerd" in containerd.at(new, ("plugins", containerd.CRI_2))
+
+
+def test_a_relative_pattern_is_the_files_from_containerd_2_on(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('imports = ["conf.d/*.toml"]')
+    assert tree.read(tmp_path / "config.toml", 1).patterns == ("/conf.d/*.toml",)
+    assert tree.read(tmp_path / "config.toml", 2).patterns == (f"{tmp_path}/conf.d/*.toml",)
 
 
 def test_an_import_without_a_file_is_dangling_and_a_pattern_is_not(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text('imports = ["gone.toml", "none.d/*.toml"]')
-    found = tree.read(tmp_path / "config.toml")
+    found = tree.read(tmp_path / "config.toml", 2)
     assert [each.path for each in found.dangling] == [str(tmp_path / "gone.toml")]
+
+
+def test_imports_of_imports_come_after_all_others(tmp_path: Path) -> None:
+    for name, imports in (("config", '"a.toml", "b.toml"'), ("a", '"c.toml"'), ("b", ""), ("c", '"config.toml"')):
+        (tmp_path / f"{name}.toml").write_text(f"imports = [{imports}]")
+    found = tree.read(tmp_path / "config.toml", 1)
+    assert [Path(each.path).name for each in found.imports] == ["a.toml", "b.toml", "c.toml"]
