@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +18,7 @@ from casemate.engine.paths import DEFAULT_ENGINE, EnginePaths
 from casemate.errors import InputError, MissingError
 from casemate.model.proof import Proof, Result
 from casemate.prove import session
+from casemate.prove import watch as drift
 from casemate.prove.sandbox import Place
 from casemate.prove.session import Asked
 from casemate.report.proof import print_proofs, proofs_json
@@ -38,6 +39,7 @@ def prove(
     cri: str | None = None,
     sign: Path | None = None,
     statement: Path | None = None,
+    watch: Annotated[bool, Parameter(negative=())] = False,
     explain: Annotated[bool, Parameter(negative=())] = False,
     output: Output = "table",
     engine: EngineName = DEFAULT_ENGINE,
@@ -65,6 +67,8 @@ def prove(
         A private key in PEM; the proofs are signed with it, as an in-toto statement.
     statement
         Where the signed statement goes; standard output when there is none.
+    watch
+        Prove again whenever a program or a configuration has changed, until interrupted.
     explain
         Show every observation.
     """
@@ -77,12 +81,25 @@ def prove(
         raise InputError("--all and --node take no names", fix="name handlers, classes and Pods, or take all")
     place = _place(cri, engine)
     asked = Asked(tuple(runtime), tuple(class_), tuple(pod), everything)
+
+    def show(proofs: Sequence[Proof]) -> None:
+        if sign:
+            _sign(proofs, sign, statement)
+        if not sign or statement:
+            print(proofs_json(proofs), flush=True) if output == "json" else print_proofs(proofs, explain=explain)
+
+    if watch:
+        asyncio.run(_watch(place, asked, show))
     proofs = asyncio.run(session.prove(place, asked))
-    if sign:
-        _sign(proofs, sign, statement)
-    if not sign or statement:
-        print(proofs_json(proofs)) if output == "json" else print_proofs(proofs, explain=explain)
+    show(proofs)
     return _code(proofs)
+
+
+async def _watch(place: Place, asked: Asked, show: Callable[[Sequence[Proof]], None]) -> None:
+    async for each in drift.watch(place, asked):
+        for changed in each.changed:
+            print(f"casemate: changed: {changed}; older proofs are stale", file=sys.stderr, flush=True)
+        show(each.proofs)
 
 
 @app.command
@@ -122,10 +139,20 @@ def _code(proofs: Sequence[Proof]) -> int:
 
 def _place(cri: str | None, engine: str) -> Place:
     if cri:
-        return session.node_place(cri.removeprefix("unix://"), systemd=False)
+        return _node(cri.removeprefix("unix://"))
     paths = EnginePaths(engine)
     return session.engine_place(paths, ensure_started(paths))
 
 
+def _node(socket: str) -> Place:
+    from casemate.engine import lifecycle
+    from casemate.engine.containerd import process
+
+    if why := process.answers(Path(socket)):
+        raise InputError(f"no CRI at {socket}: {why}", where="--cri", fix="name the socket of a running containerd")
+    return session.node_place(socket, systemd=asyncio.run(lifecycle.leaves_cgroups_to_systemd(socket)))
+
+
 def _interrupt(_number: int, _frame: object) -> None:
-    raise KeyboardInterrupt
+    """As Ctrl-C, which asyncio turns into the end of what it runs: sandboxes are removed on the way."""
+    signal.raise_signal(signal.SIGINT)

@@ -130,7 +130,7 @@ def _first_settings(paths: EnginePaths, cri: str | None) -> EngineSettings:
         router_network=str(networks.router_network),
         dns_address=str(networks.dns_address),
         default_handler=asyncio.run(_default_of(cri)) if cri else _default_found(),
-        systemd_cgroups=asyncio.run(_leaves_cgroups_to_systemd(cri)) if cri else False,
+        systemd_cgroups=asyncio.run(leaves_cgroups_to_systemd(cri)) if cri else False,
     )
     paths.root.mkdir(mode=0o711, parents=True, exist_ok=True)
     fresh = paths.settings.with_suffix(".new")
@@ -146,7 +146,7 @@ def _default_found() -> str:
     return present[0]
 
 
-async def _leaves_cgroups_to_systemd(cri: str) -> bool:
+async def leaves_cgroups_to_systemd(cri: str) -> bool:
     """The cgroup driver, by RuntimeConfig since containerd 2.0, before by the configuration that the status carries."""
     async with CriClient(cri) as client:
         try:

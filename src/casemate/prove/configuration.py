@@ -2,7 +2,8 @@
 
 1. CRI's verbose status has containerd's runtimes. What they name is resolved as containerd does: a shim by its absolute
    path or its type, a low-level runtime by `BinaryName`.
-2. Beside our launcher, as beside gVisor's shim, lies the runsc that it starts; a runsc.toml may name another.
+2. Beside our launcher, as beside gVisor's shim, lies the runsc that it starts; a runsc.toml may name another. Kata's
+   shim starts the virtual machine monitor that its own configuration names.
 3. A handler's configuration is known by the digest of its table and of the file that it names, with what is in it.
 """
 
@@ -23,6 +24,11 @@ from casemate.engine.containerd.process import search_path
 from casemate.engine.cri import cri_pb2 as pb
 
 _RUNC_SHIM = "io.containerd.runc."
+_KATA_FILES = (
+    Path("/etc/kata-containers/configuration.toml"),
+    Path("/opt/kata/share/defaults/kata-containers/configuration.toml"),
+    Path("/usr/share/defaults/kata-containers/configuration.toml"),
+)
 _GVISOR_FILES = (Path("/run/containerd/runsc/config.toml"), Path("/etc/containerd/runsc/config.toml"))
 
 
@@ -55,12 +61,14 @@ class Configured:
 
 
 def configured(status: pb.StatusResponse) -> dict[str, Configured]:
-    """Handler → what is configured, from CRI's verbose status; empty when the engine does not tell."""
+    """Handler → what is configured, from CRI's verbose status; without program where the engine does not tell it."""
     try:
         config = msgspec.json.decode(status.info.get("config", "{}"), type=_Config).containerd
-        return {name: _configured(name, raw, config.defaultRuntimeName) for name, raw in config.runtimes.items()}
+        told = {name: _configured(name, raw, config.defaultRuntimeName) for name, raw in config.runtimes.items()}
     except msgspec.DecodeError:
-        return {}
+        told = {}
+    listed = {each.name: Configured(each.name, None, "") for each in status.runtime_handlers if each.name}
+    return {**listed, **told}
 
 
 def _configured(name: str, raw: msgspec.Raw, default: str) -> Configured:
@@ -79,6 +87,8 @@ def _program(table: Runtime) -> Path | None:
     shim = _shim(table)
     if shim and "runsc" in shim.name:
         return _runsc(shim, options)
+    if shim and "kata" in shim.name:
+        return _monitor(options)
     return shim
 
 
@@ -97,6 +107,17 @@ def _runsc(shim: Path, options: Mapping[str, object]) -> Path | None:
                 return _found(named)
     beside = shim.with_name("runsc")
     return beside if beside.exists() else _found("runsc")
+
+
+def _monitor(options: Mapping[str, object]) -> Path | None:
+    """The virtual machine monitor that Kata's configuration names, by its first hypervisor."""
+    named = options.get("ConfigPath") or options.get("config_path")
+    for file in [Path(named)] if isinstance(named, str) and named else _KATA_FILES:
+        with suppress(OSError, tomllib.TOMLDecodeError):
+            for table in tomllib.loads(file.read_text(encoding="utf-8")).get("hypervisor", {}).values():
+                if isinstance(table, dict) and isinstance(table.get("path"), str):
+                    return Path(table["path"])
+    return None
 
 
 def _digest(raw: bytes, files: Sequence[Path]) -> str:

@@ -151,7 +151,12 @@ def used_programs(program: Examined | None) -> tuple[Program, ...]:
 @asynccontextmanager
 async def _observed(bench: Bench, target: Target, program: Examined | None) -> AsyncIterator[Facts]:
     """The facts of a sandbox that is started for the target and removed afterwards."""
-    where = await sandbox.start(bench.client, target.handler, bench.place)
+    starting = asyncio.ensure_future(sandbox.start(bench.client, target.handler, bench.place))
+    try:
+        where = await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await sandbox.remove(bench.client, await starting, bench.place)
+        raise
     try:
         yield await _look(bench, target, program, where)
     finally:

@@ -41,8 +41,17 @@ def keep(file: Path, proofs: Iterable[Proof], configuration: Sequence[Path]) -> 
         if proof.result is Result.PROVEN:
             paths = (*(Path(each.path) for each in proof.programs), *configuration)
             kept[proof.subject] = Kept(proof, tuple(_bind(each, digests) for each in paths))
+    _write(file, kept.values())
+
+
+def forget_stale(file: Path) -> None:
+    """Drop the proofs of which something has changed."""
+    _write(file, load(file))
+
+
+def _write(file: Path, kept: Iterable[Kept]) -> None:
     fresh = file.with_suffix(".new")
-    fresh.write_bytes(msgspec.json.encode(tuple(each for each in kept.values() if stands(each))))
+    fresh.write_bytes(msgspec.json.encode(tuple(each for each in kept if stands(each))))
     fresh.replace(file)
 
 

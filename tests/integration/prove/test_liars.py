@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import liars
 import pytest
-from commandline import casemate
+from commandline import CASEMATE, casemate
 
 from casemate.engine.paths import EnginePaths
 from casemate.model.boundary import Boundary
+from casemate.prove import keep
 
 pytestmark = pytest.mark.root
 
@@ -31,6 +34,15 @@ CAUGHT = [
     ("nvidia", "shared", "unknown", "version"),
     ("youki", "shared", "unknown", "version"),
 ]
+BUSYBOX = "casemate.local/busybox:1"
+POD = f"""
+apiVersion: v1
+kind: Pod
+metadata: {{name: p}}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers: [{{name: main, image: "{BUSYBOX}", command: [sleep, "600"]}}]
+"""
 HONEST = {"runc": "shared", "crun": "shared", "runsc": "sandbox", "wasm": "sandbox"}
 
 
@@ -96,3 +108,44 @@ def test_a_wasm_runtime_that_ignores_seccomp_is_caught(engine: EnginePaths, tmp_
     code, items = prove("--runtime", "wasm")
     assert (code, items["wasm"]["shown"], items["wasm"]["result"]) == (1, "unknown", "weaker")
     assert "seccomp" in against(items["wasm"])
+
+
+def test_a_watch_proves_again_when_a_handler_changes(engine: EnginePaths) -> None:
+    liars.restart(engine, [])
+    watching = subprocess.Popen(
+        [CASEMATE, "prove", "--runtime", "wasm", "--watch"],
+        env={**os.environ, "CASEMATE_ENGINE": liars.ENGINE},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert watching.stdout
+    assert watching.stderr
+    try:
+        assert "SUBJECT" in watching.stdout.readline()
+        assert "proven" in watching.stdout.readline()
+        liars.restart(engine, [liars.native_wasm()])
+        assert "changed: wasm: configuration; older proofs are stale" in watching.stderr.readline()
+        assert "SUBJECT" in watching.stdout.readline()
+        assert "weaker" in watching.stdout.readline()
+    finally:
+        watching.terminate()
+        watching.communicate(timeout=60)
+    assert "handler/wasm" not in {each.proof.subject for each in keep.load(engine.proofs)}
+
+
+def test_a_pod_under_another_handler_than_its_objects_is_caught(engine: EnginePaths, images: dict[str, Path]) -> None:
+    """Its sandbox was started under runc; its object says gVisor."""
+    liars.restart(engine, [])
+    given = f"{BUSYBOX}={images[BUSYBOX]}"
+    done = casemate("run", "-f", "-", "--image", given, CASEMATE_ENGINE=liars.ENGINE, stdin=POD)
+    assert done.returncode == 0, done.stderr
+    try:
+        record = next(engine.runs.glob("*/pods/*.json"))
+        record.write_text(record.read_text().replace('"handler":"runc"', '"handler":"runsc"'))
+        found = json.loads(casemate("prove", "--pod", "p", "-o", "json", CASEMATE_ENGINE=liars.ENGINE).stdout)
+        item = next(each for each in found["items"] if each["subject"] == "pod/default/p")
+        assert item["result"] == "weaker"
+        assert "handler" in against(item)
+    finally:
+        casemate("down", "--all", CASEMATE_ENGINE=liars.ENGINE)
