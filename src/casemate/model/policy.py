@@ -5,7 +5,8 @@ because a misspelt condition that is ignored is a hole (CVE-2025-29778).
 
 What a policy means, in the order in which `casemate.policy` decides:
 
-1. *Match*: every stated condition must hold; an absent one holds for all. A Pod counts as a Pod and as its
+1. *Match*: every stated condition must hold; an absent one holds for all. An object that is in no namespace matches no
+   condition about namespaces: its Pods are judged where they are. A Pod counts as a Pod and as its
    controller's kind. `images` matches when any container's image (init, sidecar, ephemeral, image volume) does; an
    image whose name cannot be read matches every policy and no exception.
    `users` and `groups` are judged where they are real: not on requests that Kubernetes' own controllers (`CONTROLLERS`)
@@ -35,8 +36,9 @@ What a policy means, in the order in which `casemate.policy` decides:
    Pods and Jobs change at CREATE only, the field is immutable; other templates also when an update rewrites them. A
    ReplicaSet of a Deployment is left as it is (its Deployment would make another one for ever) and judged as if it had
    been changed: its Pods are.
-7. *Fit*: a class without a node (no known node has its selector's labels and, where it tells, its handler), or one that
-   would break the workload (a row of the catalogue fails), is refused with the reason, or warned of. Unset fits.
+7. *Fit*: a class without a node (no known node has its selector's labels and, where it tells, its handler), one whose
+   selector the Pod's own contradicts, or one that would break the workload (a row of the catalogue fails), is refused
+   with the reason, or warned of. Unset fits.
 8. *Exceptions* accept a rule's violations within their scope until they expire. Where several scopes match one
    request, only what all of them accept is accepted: exceptions intersect, never add up (GHSA-gg4x-fgg2-h9w9). One that
    has expired, or that expires later than `max_exception_days` from now, is as if it were not there.

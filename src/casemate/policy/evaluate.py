@@ -135,7 +135,7 @@ class PolicySet:
         policies = tuple(each for each, answer in answers if answer is not Answer.NO)
         unknown = frozenset(each.title for each, answer in answers if answer is Answer.UNKNOWN)
         held = in_force(self._exceptions, self._since, self.most)
-        exceptions = tuple(each for each in held if each.scope.namespace(namespace, labels) is Answer.YES)
+        exceptions = tuple(each for each in held if _applies(each, namespace, labels))
         return Set(policies, unknown, exceptions, labels, ALLOWED)
 
 
@@ -158,9 +158,14 @@ def combined(verdicts: Iterable[Verdict]) -> Verdict:
 
 def _of_namespace(policy: CompiledPolicy, namespace: str, labels: Mapping[str, str] | None) -> Answer:
     own = policy.document.namespace
-    if own and own != namespace:
+    if (own and own != namespace) or (not namespace and policy.matcher.namespaces is not None):
         return Answer.NO
     return policy.matcher.namespace(namespace, labels)
+
+
+def _applies(exception: Exempting, namespace: str, labels: Mapping[str, str] | None) -> bool:
+    scope = exception.scope
+    return bool(namespace or scope.namespaces is None) and scope.namespace(namespace, labels) is Answer.YES
 
 
 def _names(policy: CompiledPolicy, namespace: str) -> bool:

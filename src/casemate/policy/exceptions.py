@@ -9,12 +9,12 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 from casemate.model.policy import CLASS_RULES, PolicyException, Rule
-from casemate.policy.match import Answer, Matcher, Subject, matcher
+from casemate.policy.match import Matcher, matcher
 
 _DAY = datetime.timedelta(days=1)
 
@@ -40,10 +40,6 @@ class Exempting:
     def leaves_unset(self, policy: str) -> bool:
         """Whether it wants Pods without a class to stay so, whatever the policy's default."""
         return self._classes is not None and self.accepts(policy, Rule.CLASS_UNSET, "") and "" in self._classes
-
-    def applies(self, namespace: str, labels: Mapping[str, str] | None, subject: Subject) -> bool:
-        """Whether the request is within its scope. Labels that could not be had match nothing."""
-        return self.scope.namespace(namespace, labels) is Answer.YES and self.scope.rest(subject) is Answer.YES
 
 
 @dataclass(frozen=True)

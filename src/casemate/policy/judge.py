@@ -89,10 +89,11 @@ def compile_policy(document: Policy, default: ClassFacts | None) -> CompiledPoli
 
 
 class Examined:
-    """A workload with what policies ask of it, each worked out when the first one asks."""
+    """A workload with what policies ask of it, each worked out when the first one asks. `current` is its own class."""
 
-    def __init__(self, workload: Workload, labels: Mapping[str, str] | None, fits: Fits) -> None:
+    def __init__(self, workload: Workload, current: ClassFacts, labels: Mapping[str, str] | None, fits: Fits) -> None:
         self.workload = workload
+        self.current = current
         self._labels = labels
         self._fits = fits
         self._breaks: dict[str, tuple[Blocker, ...]] = {}
@@ -110,6 +111,13 @@ class Examined:
     def boundary(self, of: ClassFacts) -> Boundary:
         """The boundary that it has under a class: a shared kernel may be hardened."""
         return Boundary.HARDENED if of.boundary is Boundary.SHARED and not self.lacking else of.boundary
+
+    def selector(self, of: ClassFacts) -> dict[str, str]:
+        """Its node selector under a class: what another class brought goes with that."""
+        own = self.workload.spec.nodeSelector
+        if not own or of is self.current:
+            return own
+        return {key: text for key, text in own.items() if self.current.selector.get(key) != text}
 
     def need(self, of: ClassFacts) -> Boundary:
         """The boundary that it needs."""
@@ -185,6 +193,10 @@ def _fit(policy: CompiledPolicy, examined: Examined, of: ClassFacts) -> Iterator
     if of.homeless:
         text = f"{class_text(of)} has no node: {of.homeless}"
         yield Violation(policy.title, Rule.NO_NODE, of.name, text, mode)
+    for key, text in examined.selector(of).items():
+        if of.selector.get(key, text) != text:
+            what = f"its node selector {shown(key)} contradicts that of {class_text(of)}"
+            yield Violation(policy.title, Rule.NO_NODE, f"{of.name} {key}", what, mode, "nodeSelector")
     for blocker in examined.breaks(of):
         text = f"{class_text(of)} would break it: {blocker.text} ({blocker.id})"
         yield Violation(policy.title, Rule.WOULD_BREAK, f"{of.name} {blocker.id}", text, mode, "")

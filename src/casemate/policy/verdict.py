@@ -154,7 +154,7 @@ class Judge:
     def _violations(
         self, workload: Workload, matched: _Matched, final: ClassFacts, *, able: bool
     ) -> Iterator[Violation]:
-        examined = Examined(workload, self._found.labels, self._fits)
+        examined = Examined(workload, self._class_of(workload), self._found.labels, self._fits)
         for each in matched.policies:
             yield from violations(each, examined, _own(each, final, matched.applying, able=able).facts)
 

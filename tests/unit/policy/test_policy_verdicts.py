@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from asked import CLUSTER, HARDENED, NOW, STRICT, ask, changed, exception, made, pod, policy, said, template
+from asked import CLASSES, CLUSTER, HARDENED, NOW, STRICT, ask, changed, exception, made, pod, policy, said, template
 from msgspec.structs import replace
 
+from casemate.model.kube.objects import Scheduling
 from casemate.model.policy import Part
 from casemate.model.surroundings import Node, Surroundings
 
@@ -349,6 +350,26 @@ def test_a_replica_set_of_a_deployment_is_left_to_its_pods():
 def test_a_class_without_a_node_is_refused(node, denied):
     found = made(policy(GVISOR), around=replace(CLUSTER, nodes=(node,)))
     assert ("no-node" in said(ask(found, pod()))) is denied
+
+
+def test_a_node_selector_that_contradicts_the_classs_is_refused():
+    assert said(ask(made(policy(GVISOR)), pod(nodeSelector={"pool": "general"}))) == {"no-node"}
+    assert ask(made(policy(GVISOR)), pod(nodeSelector={"pool": "gvisor", "a": "b"})).decision == "change"
+
+
+def test_the_selector_of_a_class_that_is_replaced_contradicts_nothing():
+    kata = replace(CLASSES[1], scheduling=Scheduling(nodeSelector={"pool": "kata"}))
+    around = replace(CLUSTER, runtime_classes=(CLASSES[0], kata))
+    found = made(policy("{default: kata, permitted: [kata], upgrade: true}"), around=around)
+    value = pod(runtimeClassName="gvisor", nodeSelector={"pool": "gvisor"})
+    assert ask(found, value).decision == "change"
+
+
+def test_an_object_in_no_namespace_matches_no_condition_about_namespaces():
+    found = made(policy("{match: {namespaces: {labels: {a: b}}}, permitted: [no-such-class]}"))
+    value = {"apiVersion": "argoproj.io/v1", "kind": "ClusterTask", "metadata": {}, "spec": pod()["spec"]}
+    assert ask(found, value, namespace="", labels=None).decision == "allow"
+    assert ask(made(policy(NONE)), value, namespace="", labels=None).decision == "deny"
 
 
 def test_a_class_that_would_break_the_workload_is_refused_or_warned_of():
