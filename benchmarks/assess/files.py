@@ -54,7 +54,7 @@ def _workload(number: int, chance: random.Random) -> Json:
         "app.kubernetes.io/managed-by": "Helm",
         "helm.sh/chart": f"app-{number % 40}.0.1",
     }
-    template = {"metadata": {"labels": {"app": name, **labels}}, "spec": _spec(number, chance)}
+    template = {"metadata": {"labels": {"app": name, **labels}}, "spec": spec(number, chance)}
     own: Json = {"selector": {"matchLabels": {"app": name}}, "template": template}
     if kind in ("Job", "CronJob"):
         template["spec"]["restartPolicy"] = "Never"
@@ -70,7 +70,7 @@ def _workload(number: int, chance: random.Random) -> Json:
     }
 
 
-def _spec(number: int, chance: random.Random) -> Json:
+def spec(number: int, chance: random.Random) -> Json:
     spec: Json = {"serviceAccountName": f"sa-{number % 300}"}
     if (chosen := chance.choice(_CLASSES)) is not None:
         spec["runtimeClassName"] = chosen
