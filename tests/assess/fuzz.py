@@ -68,6 +68,7 @@ def _round(run: Run, name: str, data: bytes) -> None:
     began = time.perf_counter()
     try:
         run.reported[name] += trial(TARGETS[name], data)
+        run.slowest = max(run.slowest, time.perf_counter() - began)
     except Exception as error:  # noqa: BLE001 - any exception is the finding
         failure = at(error)
         key = f"{name}: {failure}"
@@ -75,7 +76,6 @@ def _round(run: Run, name: str, data: bytes) -> None:
             small = smaller(data, lambda less: _ends_so(TARGETS[name], less, failure))
             run.broke[key] = _keep(TARGETS[name], small)
             print(f"{key}: {error} → {run.broke[key]}", file=sys.stderr, flush=True)
-    run.slowest = max(run.slowest, time.perf_counter() - began)
 
 
 def _ends_so(target: Target, data: bytes, failure: str) -> bool:
