@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, BinaryIO, Protocol
@@ -18,10 +19,12 @@ from casemate.decide.assess import Assessor
 from casemate.errors import InputError
 from casemate.model.acceptance import AuditedException, ExceptionStatus
 from casemate.model.assessment import Assessed, Finding
+from casemate.model.boundary import Boundary
 from casemate.model.judged import Judged
 from casemate.model.kube.container import Container
 from casemate.model.kube.pod import PodSpec
 from casemate.model.policy import Decision
+from casemate.model.proof import shown_by_node
 from casemate.model.surroundings import Surroundings
 from casemate.model.workload import Workload
 from casemate.report.assess_text import title
@@ -53,6 +56,10 @@ class Basis:
     """A class or runtime that may be recommended; repeatable. All when there is none."""
     policy: Annotated[list[str], Parameter(negative=())] = field(default_factory=list)
     """Isolation policies, files or folders: only what they permit is recommended, and their verdicts are told."""
+    proofs: Annotated[list[Path], Parameter(negative=())] = field(default_factory=list)
+    """A signed statement of `casemate prove` on a node of the cluster; repeatable. It counts for a day."""
+    proofs_key: Path | None = None
+    """The public key in PEM that must have signed the proofs."""
     catalogue: Annotated[list[Path], Parameter(negative=())] = field(default_factory=list)
     """A file of your own rows for the catalogue; repeatable."""
 
@@ -127,8 +134,9 @@ def assess(paths: Sequence[str], basis: Basis, known: Catalogue, stdin: BinaryIO
     missed: list[str] = []
     skipped: list[str] = []
     files: list[Collected] = []
+    proven = _proven(basis)
     for part in basis.read(paths, stdin or sys.stdin.buffer):
-        assessor = _assessor(basis, known, part.surroundings)
+        assessor = _assessor(basis, known, _with_proofs(part.surroundings, proven))
         chosen = (each for each in part.workloads if not basis.namespace or each.namespace in basis.namespace)
         items += (_kept(assessor.assess(each), live=basis.live) for each in chosen)
         missed += map(str, part.unreached)
@@ -139,6 +147,23 @@ def assess(paths: Sequence[str], basis: Basis, known: Catalogue, stdin: BinaryIO
         # Of a part, nobody can say that an exception is about nothing.
         audit = tuple(each for each in audit if each.status is not ExceptionStatus.UNUSED)
     return Found(with_accepted, audit, tuple(missed), tuple(skipped), tuple(files))
+
+
+def _proven(basis: Basis) -> dict[str, dict[str, Boundary]]:
+    """Node → handler → boundary, by signed statements. Raises for one that the key did not sign."""
+    if not basis.proofs:
+        return {}
+    if basis.proofs_key is None:
+        raise InputError("--proofs without --proofs-key", fix="name the public key that signed them")
+    from casemate.prove import statement  # needs more than an assessment does
+
+    found = [proof for file in basis.proofs for proof in statement.verify(file, basis.proofs_key)]
+    return shown_by_node(found, time.time())
+
+
+def _with_proofs(surroundings: Surroundings, proven: Mapping[str, dict[str, Boundary]]) -> Surroundings:
+    nodes = tuple(replace(node, proven=proven.get(node.name, {})) for node in surroundings.nodes)
+    return replace(surroundings, nodes=nodes) if proven else surroundings
 
 
 class _Assesses(Protocol):

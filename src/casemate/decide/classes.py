@@ -9,7 +9,8 @@
    that it does not. `status.runtimeHandlers` is empty before Kubernetes 1.30: such a node says nothing.
 5. When every node says that it lacks the handler, no Pod starts: the boundary is unknown, not strong. Of a class that
    is only named nobody knows the handler, so no node says that it has it or lacks it.
-6. Versions are known from what nodes report: kernel, kubelet, containerd, CRI-O; and from labels
+6. It is proven when, besides, a proof of every such node shows that its handler draws the runtime's boundary.
+7. Versions are known from what nodes report: kernel, kubelet, containerd, CRI-O; and from labels
    `casemate.dev/version.<component>`, which `casemate node` sets for what no node reports.
 """
 
@@ -133,7 +134,7 @@ class Classes:
             document=document,
             handler=handler,
             row=row,
-            state=state if document else State.DECLARED,
+            state=_proven(state, handler, row, nodes) if document else State.DECLARED,
             starts=starts and not missing,
             nodes=nodes,
             marks=marks,
@@ -163,6 +164,13 @@ class Classes:
             if bad:
                 ids = ", ".join(each.id for each in bad)
                 yield _reason("known-bad-version", f"{row.component} {version} on a node has no fix for {ids}")
+
+
+def _proven(state: State, handler: str, row: Runtime | None, nodes: tuple[Node, ...]) -> State:
+    if state is not State.RESOLVED or row is None:
+        return state
+    shown = all(each.proven.get(handler, Boundary.UNKNOWN) >= row.boundary for each in nodes)
+    return State.PROVEN if shown else state
 
 
 def _named(name: str, row: Runtime | None) -> str:

@@ -26,7 +26,7 @@ from casemate.catalogue.conditions import AnyOf, Is, Not, When
 from casemate.catalogue.rows import Runtime
 from casemate.decide.classes import Resolved
 from casemate.decide.predicates import Answers, Condition, Questions
-from casemate.model.assessment import Has, Reason
+from casemate.model.assessment import Has, Reason, State
 from casemate.model.boundary import Boundary
 
 _HOST_NAMESPACES: Final = AnyOf((Is("host-network"), Is("host-pid"), Is("host-ipc"), Is("host-process")))
@@ -121,12 +121,14 @@ def has(resolved: Resolved, answers: Answers, compiled: Rules, broken: tuple[Rea
     boundary, reasons = _bounded(resolved, answers, compiled)
     if boundary > Boundary.SHARED and broken:
         boundary, reasons = Boundary.SHARED, broken
+    # A proof is of what the runtime draws: what the workload adds or takes away, it does not show.
+    other = resolved.row is None or boundary != resolved.row.boundary
     return Has(
         class_name=resolved.name,
         handler=resolved.handler,
         runtime=resolved.row.id if resolved.row else "",
         boundary=boundary,
-        state=resolved.state,
+        state=State.RESOLVED if other and resolved.state is State.PROVEN else resolved.state,
         reasons=(*resolved.reasons, *reasons),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import msgspec
@@ -98,6 +99,21 @@ class Proven(msgspec.Struct, frozen=True):
 
 
 NOTHING_PROVEN = Proven()
+
+
+PROOF_SECONDS = 86_400.0
+"""How long a proof counts where nobody sees whether the node changed since."""
+
+
+def shown_by_node(proofs: Sequence[Proof], now: float) -> dict[str, dict[str, Boundary]]:
+    """Node → handler → the boundary that proofs of handlers show, of each handler the newest, none too old."""
+    found: dict[str, dict[str, Boundary]] = {}
+    for each in sorted(proofs, key=lambda proof: proof.time):
+        if each.subject != f"handler/{each.handler}" or not 0 <= now - each.time <= PROOF_SECONDS:
+            continue
+        shown = each.shown if each.result is Result.PROVEN else Boundary.UNKNOWN
+        found.setdefault(each.node, {})[each.handler] = shown
+    return found
 
 
 def item(proof: Proof) -> dict[str, object]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import msgspec
 
+from casemate.model.boundary import Boundary
 from casemate.model.kube.objects import RuntimeClass
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A node of the cluster. `handlers` is None when the node does not say (Kubernetes before 1.30)."""
+    """A node of the cluster. `handlers` is None when the node does not say (Kubernetes before 1.30).
+
+    `proven` are handlers with the boundary that a proof of this node shows of them.
+    """
 
     name: str
     labels: dict[str, str] = {}
@@ -17,6 +21,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     container_runtime: str = ""
     kernel: str = ""
     kubelet: str = ""
+    proven: dict[str, Boundary] = {}
 
 
 class Rights(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
