@@ -51,7 +51,8 @@ def _metadata(pod: Object, kind: str) -> tuple[Object, Object]:
 def _spec(pod: Object, kind: str) -> Object:
     spec = pod["spec"]
     assert isinstance(spec, dict)
-    return {"restartPolicy": "Never"} | spec if kind in ("Job", "CronJob") else spec
+    never: Object = {"restartPolicy": "Never"}
+    return never | spec if kind in ("Job", "CronJob") else spec
 
 
 def _extra(kind: str) -> Object:
