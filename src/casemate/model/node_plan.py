@@ -62,12 +62,16 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """A file before a change. `backup` is its copy's name in the journal's folder; empty when there was no file."""
+    """A file before a change. `backup` is its copy's name in the journal's folder; empty when there was no file.
+
+    `added` is the text that was put at its end, where the change was that and nothing else.
+    """
 
     path: str
     backup: str
     sha256_before: str
     sha256_after: str
+    added: str = ""
     mode: int = 0
     uid: int = 0
     gid: int = 0
@@ -118,10 +122,10 @@ class Journal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How `apply` or `revert` ended. `left` are files that others changed since, and which were not put back."""
+    """How `apply` or `revert` ended. `kept_edits` are files that others changed since: their changes stayed."""
 
     changed: tuple[str, ...]
     handlers: tuple[PlannedHandler, ...] = ()
     measured: tuple[Measured, ...] = ()
     recovered: bool = False
-    left: tuple[str, ...] = ()
+    kept_edits: tuple[str, ...] = ()

@@ -15,7 +15,6 @@ Rules:
 from __future__ import annotations
 
 import datetime
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -70,32 +69,49 @@ def recover(store: Store, say: Say) -> bool:
 
 
 def undo(store: Store, record: Journal, say: Say) -> tuple[str, ...]:
-    """Take back the newest apply; the paths that were put back. Raises `RefusedError` for files that others changed."""
+    """Take back the newest apply; the paths that changed. Raises `RefusedError` for what others changed beyond that."""
     done = record.applied[-1]
-    _check_foreign(done)
+    foreign = [kept for kept in done.kept if journal.is_foreign(kept)]
+    _check_foreign(done, foreign)
     old = daemon.listener(record.socket)
     must_restart = done.phase != "writing" or not old
     if done.phase == "applied":
         record = journal.with_phase(record, "reverting")
         say("recording the revert")
         store.write(record)
-    changed = []
-    for kept in reversed(done.kept):
-        say(f"putting back {kept.path}")
-        if store.restore(kept):
-            changed.append(kept.path)
+    changed = [kept.path for kept in reversed(done.kept) if _put_back(store, kept, say, foreign=kept in foreign)]
     _remove_folders(done.folders)
     if must_restart:
+        _check_startable(record)
         _restart(done.restart, record.socket, old, say)
     say("closing the record")
     store.write(journal.without_newest(record))
     return tuple(changed)
 
 
-def _check_foreign(done: Applied) -> None:
-    for kept in done.kept:
-        now = journal.digest_of(kept.path)
-        if now not in (kept.sha256_after, kept.sha256_before):
+def _check_startable(record: Journal) -> None:
+    """A runtime that runs is not ended for a configuration that it refuses, as others may have left it."""
+    found = daemon.find(Where(socket=record.socket, config=record.config_file))
+    if found.kind == "containerd" and found.binary:
+        effective.of_daemon(found)
+
+
+def _put_back(store: Store, kept: Kept, say: Say, *, foreign: bool) -> bool:
+    """Restore one file, or cut out of it what was added; whether it changed."""
+    if not foreign:
+        say(f"putting back {kept.path}")
+        return store.restore(kept)
+    text = journal.without_added(kept)
+    if text is None:
+        return False  # it was cut out before a kill
+    say(f"taking casemate's tables out of {kept.path}, which others changed since")
+    journal.rewrite(Path(kept.path), text)
+    return True
+
+
+def _check_foreign(done: Applied, foreign: Sequence[Kept]) -> None:
+    for kept in foreign:
+        if journal.without_added(kept) is None and done.phase != "reverting":
             raise RefusedError(
                 "this file was changed since casemate wrote it: putting it back would lose that change",
                 where=kept.path,
@@ -197,10 +213,7 @@ def _write(changes: Sequence[FileChange], say: Say) -> None:
         if change.before is None:
             journal.replace(file, change.after.encode(), _NEW_MODE)
             continue
-        status = file.stat()
-        mode, owner = status.st_mode & 0o7777, (status.st_uid, status.st_gid)
-        attributes = {name: os.getxattr(file, name) for name in os.listxattr(file)}
-        journal.replace(file, change.after.encode(), mode, owner, attributes)
+        journal.rewrite(file, change.after)
 
 
 def _check_written(prepared: Prepared, say: Say) -> None:
@@ -264,10 +277,20 @@ def revert(config_file: str, say: Say) -> Outcome:
         handlers = tuple(each for done in record.applied for each in done.handlers if not each.there) if record else ()
         if record is not None:
             _check_unused(record.socket, {each.name for each in handlers})
+        edited = _edited(record)
         while record is not None and record.applied:
             changed += undo(store, record, say)
             record = store.read()
-    return Outcome(changed=tuple(dict.fromkeys(changed)), handlers=handlers, recovered=recovered)
+    return Outcome(
+        changed=tuple(dict.fromkeys(changed)), handlers=handlers, recovered=recovered, kept_edits=tuple(edited)
+    )
+
+
+def _edited(record: Journal | None) -> list[str]:
+    """Files that others changed since."""
+    kept = [each for done in record.applied for each in done.kept] if record else []
+    newest = {each.path: each for each in kept}
+    return [path for path, each in newest.items() if journal.is_foreign(each)]
 
 
 def _check_unused(socket: str, handlers: set[str]) -> None:

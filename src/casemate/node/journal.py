@@ -7,8 +7,10 @@ Rules:
    file changes.
 3. A restored file has its bytes, mode, owner and extended attributes (SELinux' label) of before. A file that was not
    there is removed, and folders that were made are removed when they are empty.
-4. A copy whose digest is wrong restores nothing: half a configuration is worse than a known wrong one.
-5. One journal per configuration file: nodes have more than one containerd. One process at a time writes it.
+4. A file that others changed since is not put back, which would lose their change: what was added to it is cut out
+   again, where it stands there as it was added. Where it does not, nothing is done.
+5. A copy whose digest is wrong restores nothing: half a configuration is worse than a known wrong one.
+6. One journal per configuration file: nodes have more than one containerd. One process at a time writes it.
 """
 
 from __future__ import annotations
@@ -84,9 +86,11 @@ class Store:
         data, status = file.read_bytes(), file.stat()
         backup = f"{number}-{index}.before"
         replace(self.folder / backup, data, 0o600)
+        before = data.decode(errors="surrogateescape")
         return Kept(
             path=path,
             backup=backup,
+            added=after[len(before) :] if after.startswith(before) else "",
             sha256_before=digest(data),
             sha256_after=sha256_after,
             mode=status.st_mode & 0o7777,
@@ -96,7 +100,7 @@ class Store:
         )
 
     def restore(self, kept: Kept) -> bool:
-        """Put a file back; whether anything changed. Raises `RuntimeFault` when its copy is damaged (rule 4)."""
+        """Put a file back; whether anything changed. Raises `RuntimeFault` when its copy is damaged (rule 5)."""
         file = Path(kept.path)
         if not kept.backup:
             was_there = file.exists()
@@ -110,6 +114,20 @@ class Store:
             return False
         replace(file, data, kept.mode, (kept.uid, kept.gid), kept.attributes)
         return True
+
+
+def is_foreign(kept: Kept) -> bool:
+    """Whether somebody else changed the file since it was written."""
+    return digest_of(kept.path) not in (kept.sha256_after, kept.sha256_before)
+
+
+def without_added(kept: Kept) -> str | None:
+    """The file's text without what was added to it; None where that does not stand there once, as it was added."""
+    try:
+        text = Path(kept.path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+    return text.replace(kept.added, "") if kept.added and text.count(kept.added) == 1 else None
 
 
 def with_phase(journal: Journal, phase: Phase) -> Journal:
@@ -155,6 +173,13 @@ def replace(
         os.fsync(handle.fileno())
     fresh.replace(file)
     _flush(file.parent)
+
+
+def rewrite(file: Path, text: str) -> None:
+    """Give a file that is there another text; its mode, owner and extended attributes stay."""
+    status = file.stat()
+    attributes = {name: os.getxattr(file, name) for name in os.listxattr(file)}
+    replace(file, text.encode(), status.st_mode & 0o7777, (status.st_uid, status.st_gid), attributes)
 
 
 def digest(data: bytes) -> str:

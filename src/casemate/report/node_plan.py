@@ -42,6 +42,7 @@ def plan_json(plan: Plan) -> str:
 def outcome_text(outcome: Outcome) -> str:
     """What was done, what the handlers cost, and the RuntimeClasses to create."""
     lines = [f"changed {path}" for path in outcome.changed] or ["nothing was to be changed"]
+    lines += [f"others changed {path} since: their changes stayed" for path in outcome.kept_edits]
     lines += [_measured(each) for each in outcome.measured]
     text = "\n".join(lines) + "\n"
     classes = runtime_classes(outcome)
@@ -57,6 +58,7 @@ def outcome_json(outcome: Outcome) -> str:
             "kind": "NodeOutcome",
             "changed": list(outcome.changed),
             "recovered": outcome.recovered,
+            "keptEdits": list(outcome.kept_edits),
             "items": [_handler(each) | _cost(measured.get(each.name)) for each in outcome.handlers],
             "runtimeClasses": runtime_classes(outcome),
         }

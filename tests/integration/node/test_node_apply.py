@@ -74,15 +74,41 @@ def test_a_revert_refuses_while_pods_run_under_handlers_that_would_go(node: Node
     assert container in node.running()
 
 
-def test_a_revert_refuses_to_lose_what_others_wrote_since(node: Node, names: list[str]) -> None:
-    applied(node, names)
+def written(node: Node) -> Path:
+    """The file that has the handler now."""
     record = Store(str(node.config)).read()
     assert record is not None
-    changed = Path(record.applied[0].kept[0].path)
-    changed.write_text(changed.read_text() + "\n# another tool's line\n")
+    return Path(record.applied[0].kept[0].path)
+
+
+def test_a_revert_refuses_to_lose_what_others_wrote_into_its_tables(node: Node, names: list[str]) -> None:
+    applied(node, names)
+    changed = written(node)
+    changed.write_text(changed.read_text().replace("SystemdCgroup = false", "SystemdCgroup = true"))
     with pytest.raises(RefusedError, match="changed since casemate wrote it"):
         apply.revert(str(node.config), quiet)
-    assert changed.read_text().endswith("another tool's line\n")
+    assert "SystemdCgroup = true" in changed.read_text()
+
+
+def test_a_revert_keeps_what_others_added_to_the_file(node: Node) -> None:
+    if node.version != 2:
+        pytest.skip("a drop-in is casemate's own")
+    before = node.config.read_text()
+    applied(node, ["crun"])
+    node.config.write_text(f"# another tool's line\n{node.config.read_text()}# and its end\n")
+    done = apply.revert(str(node.config), quiet)
+    assert done.kept_edits == (str(node.config),)
+    assert node.config.read_text() == f"# another tool's line\n{before}# and its end\n"
+    assert handlers(node) == {"runc"}
+
+
+def test_a_revert_does_not_restart_into_what_others_broke(node: Node, names: list[str]) -> None:
+    applied(node, names)
+    node.config.write_text(node.config.read_text() + "\n[broken")
+    pid = node.pid
+    with pytest.raises(RuntimeFault, match="refuses its configuration"):
+        apply.revert(str(node.config), quiet)
+    assert node.pid == pid
 
 
 def test_a_plan_that_is_out_of_date_is_refused(node: Node, names: list[str]) -> None:
