@@ -17,6 +17,14 @@ def look() -> NodeKernel:
     return NodeKernel(
         boot_id=Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip(),
         release=platform.release(),
-        namespaces=namespaces("self"),
+        namespaces=_namespaces(),
         modules=tuple(each for each in node.gather().lsms if each in _CONFINING),
     )
+
+
+def _namespaces() -> dict[str, int]:
+    """The node's own: process 1's; where we may not look at that (no ptrace), ours, which then must be the node's."""
+    try:
+        return namespaces(1)
+    except OSError:
+        return namespaces("self")

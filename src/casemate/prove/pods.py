@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from casemate.errors import CasemateError
 from casemate.model.boundary import Boundary
 from casemate.model.proof import Observation, Proof, Result, Side
 from casemate.prove import rules, tasks
@@ -25,6 +26,7 @@ from casemate.prove.facts import NodeKernel, Processes
 from casemate.prove.handlers import Bench, look_at, process_id, used_programs
 from casemate.prove.kinds import Kind, recognise
 from casemate.prove.observed import on_node
+from casemate.prove.programs import Examined
 from casemate.prove.tasks import Task
 
 
@@ -52,14 +54,11 @@ async def prove_pods(bench: Bench, pods: Sequence[RunningPod], proofs: Sequence[
 
 async def _prove(bench: Bench, pod: RunningPod, handler: Proof | None) -> Proof:
     begun, now = time.monotonic(), time.time()
-    status = await bench.client.pod_sandbox_status(pod.sandbox, verbose=True)
-    seen = await asyncio.to_thread(tasks.scan)
-    mine = tasks.of_pod(seen, pod.marker)
-    looked = await asyncio.to_thread(look_at, mine, bench.digests)
-    read = tuple(each for each in looked if each is not None)
     program = bench.program_of(handler)
-    processes = Processes(read, len(looked) - len(read), process_id(status), program, bench.own_wasm, bench.kernel)
-    observations = tuple(_observe(pod, handler, processes))
+    try:
+        observations = tuple(_observe(pod, handler, await _processes(bench, pod, program)))
+    except CasemateError as error:  # it ended meanwhile
+        observations = (on_node("sandbox", None, error.what),)
     shown, result = rules.conclude(pod.named, observations)
     return Proof(
         subject=pod.subject,
@@ -75,6 +74,14 @@ async def _prove(bench: Bench, pod: RunningPod, handler: Proof | None) -> Proof:
         programs=used_programs(program),
         configuration=handler.configuration if handler else "",
     )
+
+
+async def _processes(bench: Bench, pod: RunningPod, program: Examined | None) -> Processes:
+    status = await bench.client.pod_sandbox_status(pod.sandbox, verbose=True)
+    seen = await asyncio.to_thread(tasks.scan)
+    looked = await asyncio.to_thread(look_at, tasks.of_pod(seen, pod.marker), bench.digests)
+    read = tuple(each for each in looked if each is not None)
+    return Processes(read, len(looked) - len(read), process_id(status), program, bench.own_wasm, bench.kernel)
 
 
 def _observe(pod: RunningPod, handler: Proof | None, processes: Processes) -> Iterator[Observation]:

@@ -21,6 +21,7 @@ PROBER, WASM = "sha256:prober", "sha256:wasm"
 ANSWERED, REFUSED = Challenge(""), Challenge("refused")
 ON_NODE = Challenge("", (Found(101, inside=True),))
 RUNSC_FILE = Examined("/opt/runsc", "sha256:runsc", (1, 2), "1.0", "gvisor.dev/gvisor@v1.0", RUNSC)
+QEMU_FILE = Examined("/usr/bin/qemu-system-x86_64", "sha256:qemu", (1, 4), "7.2", "package qemu 7.2", "")
 RUNC_FILE = Examined("/usr/sbin/runc", "sha256:runc", (1, 3), "1.1.5", "package runc 1.1.5", "runc")
 
 
@@ -123,6 +124,31 @@ def wasm() -> Facts:
         module=ANSWERED,
         processes=Processes((task(PAUSE), engine()), 0, PAUSE, RUNC_FILE, WASM, NODE),
         report=None,
+    )
+
+
+def monitor(**changes: object) -> Task:
+    """A virtual machine monitor."""
+    plain = task(
+        PAUSE,
+        arguments=("qemu-system-x86_64", "-name", "sandbox-1"),
+        program="/usr/bin/qemu-system-x86_64",
+        digest="sha256:qemu",
+        file=(1, 4),
+        module="",
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+def machine() -> Facts:
+    """A sandbox in a virtual machine."""
+    return replace(
+        container(),
+        challenge=ANSWERED,
+        command=ANSWERED,
+        processes=Processes((monitor(),), 0, PAUSE, QEMU_FILE, WASM, NODE),
+        report=report("another", escapes=("mount",)),
+        prober_found="",
     )
 
 

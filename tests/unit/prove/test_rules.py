@@ -15,9 +15,9 @@ from casemate.prove.facts import Challenge, Control, Facts, Found
 from casemate.prove.rules import conclude, observe
 
 SHARED, HARDENED, SANDBOX, VM = Boundary.SHARED, Boundary.HARDENED, Boundary.SANDBOX, Boundary.VM
-CONTAINER, GVISOR, WASM = of.container(), of.gvisor(), of.wasm()
+CONTAINER, GVISOR, WASM, MACHINE = of.container(), of.gvisor(), of.wasm(), of.machine()
 
-HONEST = [("runc", CONTAINER, SHARED), ("gvisor", GVISOR, SANDBOX), ("wasm", WASM, SANDBOX)]
+HONEST = [("runc", CONTAINER, SHARED), ("gvisor", GVISOR, SANDBOX), ("wasm", WASM, SANDBOX), ("vm", MACHINE, VM)]
 
 WEAKER = [
     # what is amiss, the facts, what is shown of a handler that names `sandbox`
@@ -45,6 +45,10 @@ WEAKER = [
     ("another engine", of.with_tasks(WASM, of.task(of.PAUSE), of.engine(digest="sha256:x")), SHARED),
     ("one filter", of.with_tasks(WASM, of.task(of.PAUSE), of.engine(filters=1)), SHARED),
     ("a capability", of.with_tasks(WASM, of.task(of.PAUSE), of.engine(effective=1 << 21)), SHARED),
+    ("a machine that is a container", replace(MACHINE, challenge=of.ON_NODE), SHARED),
+    ("a monitor of another file", of.with_tasks(MACHINE, of.monitor(file=(8, 8))), SHARED),
+    ("a workload beside the monitor", of.with_tasks(MACHINE, of.monitor(), of.task(103)), SHARED),
+    ("a machine of the node's boot", replace(MACHINE, report=of.report("node-boot")), SHARED),
     ("a workload beside the engine", of.with_tasks(WASM, of.task(of.PAUSE), of.engine(), of.task(103)), SHARED),
 ]
 
@@ -70,6 +74,8 @@ UNSEEN = [
     ("another prober", replace(GVISOR, prober_found="sha256:x"), SANDBOX),
     ("another prober", replace(CONTAINER, prober_found="sha256:x"), SHARED),
     ("no prober", replace(GVISOR, prober_found=""), SANDBOX),
+    ("a monitor of nobody", of.with_program(MACHINE, origin=""), VM),
+    ("a monitor that is not named", replace(MACHINE, processes=replace(MACHINE.processes, program=None)), VM),
     ("no module", replace(WASM, module=of.REFUSED), SANDBOX),
     ("a challenge that hides", replace(CONTAINER, challenge=of.ANSWERED), SHARED),
     ("an unknown kind", replace(CONTAINER, challenge=of.ANSWERED, command=of.ANSWERED), VM),
@@ -105,7 +111,7 @@ def test_a_broken_control_does_not_save_a_liar() -> None:
     assert shown(facts, SANDBOX) == (SHARED, Result.WEAKER)
 
 
-@pytest.mark.parametrize("facts", [CONTAINER, GVISOR, WASM])
+@pytest.mark.parametrize("facts", [CONTAINER, GVISOR, WASM, MACHINE])
 def test_confidential_is_never_shown_by_a_node(facts: Facts) -> None:
     assert shown(facts, Boundary.CONFIDENTIAL)[1] is Result.WEAKER
 
