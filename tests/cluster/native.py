@@ -127,14 +127,18 @@ class Guarded:
 
     def install(self, compiled: Compiled) -> None:
         """Put these objects in the place of those before, and wait until they bite."""
-        self.clear()
+        self._remove_policies()
         for each in compiled.objects:
             answer = self.client.post(f"/{PATHS[str(each['kind'])]}", json=each)
             assert answer.status_code == 201, answer.text[:2000]
         time.sleep(SETTLES)
 
     def clear(self) -> None:
-        """Take all admission policies away."""
+        """Take all admission policies away, and wait until they are gone."""
+        self._remove_policies()
+        time.sleep(SETTLES)
+
+    def _remove_policies(self) -> None:
         for kind in ADMISSION:
             self.client.delete(f"/{PATHS[kind]}")
 

@@ -77,15 +77,15 @@ class _Reader:
         inside = operand = added = False
         while self._at < len(self._words) and self._words[self._at] not in ends:
             word = self._words[self._at]
-            if word == "in" or not (operand or word in "([{" or _is_operand(word)):
-                cost += 1 + (_TEXT if word in ("+", "==", "!=") else 0)
-                inside, added = word == "in", word == "+"
-                self._at += 1
-                continue
             if operand and word not in (".", ".?", "[", "("):
                 cost += last.elements if inside else 0
                 total = _sum(total, last) if added else _larger(total, last)
                 inside = operand = added = False
+                continue
+            if word == "in" or not (operand or word in "([{" or _is_operand(word)):
+                cost += 1 + (_TEXT if word in ("+", "==", "!=") else 0)
+                inside, added = word == "in", word == "+"
+                self._at += 1
                 continue
             more, last = self._operand(last) if operand else self._first()
             cost, operand = cost + more, True

@@ -76,4 +76,4 @@ def _below(registry: str, path: str) -> str:
         return f"({_HUB})?(library/[^:@]+|[^:@/]+)"
     if path:
         return f"({_HUB})?{inside}[^:@]+"
-    return f"({_HUB}[^:@]+|{_UNDOTTED}(/{_COMPONENT})*)"
+    return f"({_HUB}[^:@]+|{_COMPONENT}|{_UNDOTTED}(/{_COMPONENT})+)"
