@@ -14,19 +14,18 @@ import json
 import os
 import sys
 import tempfile
-import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from html.parser import HTMLParser
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 from xml.etree import ElementTree
 
 import yaml
+from fuzz_server import api_server
 
 from casemate.catalogue import tables
 from casemate.cli.assess import _RENDERERS
@@ -254,52 +253,9 @@ def _ids(data: bytes) -> list[str]:
     return [str(row["id"]) for row in rows if isinstance(row, dict) and not str(row.get("id", "-")).startswith("-")]
 
 
-class _Server(ThreadingHTTPServer):
-    """An API server whose every list is the same bytes, once."""
-
-    body = b""
-    daemon_threads = True
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1  # Head and body in one packet: two would wait for each other.
-
-    def do_GET(self) -> None:
-        assert isinstance(self.server, _Server)
-        over = "continue=" in self.path or self.path == "/version"
-        body = b'{"items": []}' if over else self.server.body
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        with contextlib.suppress(ConnectionError):
-            self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@cache
-def _server() -> tuple[_Server, Path]:
-    server = _Server(("127.0.0.1", 0), _Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    port = server.server_address[1]
-    config = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "it",
-        "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
-        "clusters": [{"name": "it", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
-        "users": [{"name": "it", "user": {}}],
-    }
-    file = Path(tempfile.mkdtemp(prefix="casemate-fuzz-"), "config")
-    file.write_text(json.dumps(config))
-    return server, file
-
-
 def lists(data: bytes) -> bool:
     """An API server's answer to every list. True when it held workloads."""
-    server, config = _server()
+    server, config = api_server()
     server.body = data
     items: list[Assessed] = []
     try:
