@@ -33,6 +33,7 @@ test-setup: setup
 	dpkg -s $(TEST_PACKAGES) >/dev/null 2>&1 || (apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(TEST_PACKAGES))
 	$(BIN)/python tests/cluster/kubernetes.py
+	$(BIN)/python tests/assess/charts.py
 
 $(INSTALLED): pyproject.toml hatch_build.py src/casemate/engine/cri/cri.proto
 	$(PYTHON) -m venv .venv
