@@ -129,8 +129,8 @@ class Load:
             if not _failed(answer):
                 self._note(answer, unwanted=unwanted)
                 return
-            self.seen.outcomes["call failed"] += 1
-            if again:
+            self.seen.outcomes["call failed" if "calling webhook" in answer.text else "API server away"] += 1
+            if again and "calling webhook" in answer.text:
                 self.seen.failed.append(answer.text[:300])
             await asyncio.sleep(0.1)
 
@@ -145,7 +145,8 @@ class Load:
 
 
 def _failed(answer: httpx.Response) -> bool:
-    away = answer.status_code in (429, 503, 504)
+    """Whether it is no answer yet: also from an API server that has just begun, whose own plugins are not ready."""
+    away = answer.status_code in (429, 503, 504) or "not yet ready to handle request" in answer.text
     return away or (answer.status_code == 500 and "failed calling webhook" in answer.text)
 
 
@@ -171,7 +172,7 @@ def swapping(cluster: Cluster) -> Harm:
                 change = {"spec": {"permitted": versions[0]["spec"]["permitted"]}}
                 client.patch(path(versions[0]), content=json.dumps(change), headers=kind).raise_for_status()
 
-        with contextlib.suppress(httpx.TransportError):  # The API server may be away.
+        with contextlib.suppress(httpx.HTTPError):  # The API server may be away.
             await asyncio.to_thread(put)
 
     return harm

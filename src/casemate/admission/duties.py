@@ -122,7 +122,7 @@ class Prober:
         found = list(probes(standing, namespaces, self._asker, datetime.datetime.now(datetime.UTC)))
         outcomes = await bites.ask_all((each for each in found if isinstance(each, Probe)), self._ask)
         self._patience.note(outcomes)
-        self._gauges.bites.clear()
+        self._gauges.forget(self._gauges.bites)
         for each in outcomes:
             if each.bite is not Bite.UNKNOWN:
                 self._gauges.bites.labels(each.policy, each.rule).set(each.bite is Bite.DENIED)
@@ -158,7 +158,7 @@ class Auditor:
         await self._cover()
 
     def _show(self, tally: Tally) -> None:
-        self._gauges.violations.clear()
+        self._gauges.forget(self._gauges.violations)
         for (namespace, policy, rule), count in tally.counts.items():
             self._gauges.violations.labels(namespace, policy, rule).set(count.objects)
 

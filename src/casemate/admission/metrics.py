@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import Final
 
@@ -67,6 +68,12 @@ class Gauges:
 
     def _gauge(self, name: str, text: str, labels: str) -> Gauge:
         return Gauge(f"casemate_{name}", text, labels.split(), registry=self._kept)
+
+    @staticmethod
+    def forget(gauge: Gauge) -> None:
+        """Drop all of a gauge's values. They are this process' alone, whatever the library fears."""
+        with warnings.catch_warnings(action="ignore"):
+            gauge.clear()
 
     def exposition(self) -> bytes:
         """Everything, counters of all processes too, as Prometheus reads it."""
