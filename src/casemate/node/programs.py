@@ -42,6 +42,7 @@ _SAYS: Final = (
     (re.compile(r"^youki version"), "youki", "youki"),
     (re.compile(r"^runsc version"), "gvisor", "gvisor"),
     (re.compile(r"[Kk]ata", re.MULTILINE), "kata", "kata"),
+    (re.compile(r"^casemate-wasm "), "", "casemate-wasm"),
     (re.compile(r"wasmtime"), "wasmtime", "wasmtime"),
     (re.compile(r"wasmer"), "wasmer", "wasmer"),
     (re.compile(r"wasmedge"), "", "wasmedge"),
@@ -50,7 +51,7 @@ _SAYS: Final = (
     (re.compile(r"^crio version"), "cri-o", ""),
 )
 _VERSION: Final = re.compile(
-    r"(?:[Vv]ersion:?\s+|^containerd \S+ |\bv)v?(\d+\.\d+\S*)|release-(\d{8}\.\d+)", re.MULTILINE
+    r"(?:[Vv]ersion:?\s+|wazero |^containerd \S+ |\bv)v?(\d+\.\d+\S*)|release-(\d{8}\.\d+)", re.MULTILINE
 )
 _PSEUDO: Final = re.compile(r"^0\.0\.0-(\d{8})\d{6}-")
 
@@ -67,8 +68,7 @@ def handlers(kind: str, config: Toml, search_path: Sequence[str]) -> tuple[NodeH
 
 def look(path: str, name: str = "") -> Program:
     """What a program is. Asks it for its version."""
-    real = str(Path(path).resolve())
-    said = _said(real)
+    said = _said(path)  # by this name: some programs are several
     component = next((component for pattern, component, _ in _SAYS if pattern.search(said)), "")
     version = _version(said)
     return Program(
@@ -76,7 +76,7 @@ def look(path: str, name: str = "") -> Program:
         path=path,
         component=component,
         version=version,
-        sha256=digest(real),
+        sha256=digest(str(Path(path).resolve())),
         files=files.with_folders(path),
         known_bad=known_bad(component, version),
     )
@@ -97,7 +97,7 @@ def runtime_of(program: Program | None) -> str:
     """The catalogue's id of the runtime that a program is; empty when it is not known."""
     if program is None:
         return ""
-    said = _said(str(Path(program.path).resolve()))
+    said = _said(program.path)
     return next((runtime for pattern, _, runtime in _SAYS if pattern.search(said)), "")
 
 
@@ -195,6 +195,9 @@ def _program(
         wanted = _text(options, "BinaryName") or "runc"
     elif "runsc" in name:
         wanted = _text(config or {}, "binary_name") or "runsc"
+        beside = Path(shim.path).parent
+        # casemate's launcher keeps gVisor's own shim and runsc beside it, and PATH decides nothing.
+        search_path = (str(beside), *search_path) if (beside / "shim").exists() else search_path
     elif "kata" in name:
         wanted = next((each for each in _hypervisors(config) if each), "")
     else:

@@ -100,3 +100,36 @@ def test_a_handler_that_is_not_installed_names_what_is_missing(old: Node) -> Non
     done = casemate("node", "plan", "--socket", old.socket, "--handler", "wasmedge")
     assert done.returncode == 3
     assert "containerd-shim-wasmedge-v1" in done.stderr
+
+
+def test_the_embedded_engines_handlers_are_no_liars(engine: str) -> None:
+    socket = json.loads(casemate("engine", "status", "-o", "json").stdout)["criSocket"]
+    report = json.loads(casemate("node", "doctor", "--socket", socket, "-o", "json").stdout)
+    boundaries = {each["name"]: (each["boundary"], each["namedBoundary"]) for each in report["handlers"]}
+    assert boundaries["runsc"] == ("sandbox", "sandbox")
+    assert boundaries["wasm"] == ("sandbox", "sandbox")
+    assert next(each for each in report["items"] if each["id"] == "CN302")["result"] == "pass"
+
+
+def restarting(old: Node, script: Path) -> str:
+    """A command that ends the node's containerd and starts it again, as an init system other than systemd would."""
+    hide = f"umount /sys/fs/cgroup/unified 2>/dev/null; exec containerd --config {old.config}"
+    ended = f'while ! grep -q ") Z " /proc/{old.pid}/stat; do sleep 0.1; done'
+    start = f"setsid unshare --mount --propagation slave sh -c '{hide}' >/dev/null 2>&1 </dev/null &"
+    script.write_text(f"#!/bin/sh\nkill {old.pid}\n{ended}\n{start}\n")
+    script.chmod(0o755)
+    return str(script)
+
+
+def test_a_command_restarts_the_runtime_where_it_is_given(old: Node, tmp_path: Path) -> None:
+    before, container, script = old.files(), old.run_pod(), tmp_path / "restart"
+    own = ("--socket", old.socket, "--yes", "--restart")
+    done = casemate("node", "apply", "--handler", "crun", *own, restarting(old, script))
+    assert done.returncode == 0, done.stderr
+    assert "crun: works" in done.stdout
+    assert container in old.running()
+    old.remove_pods()
+    restarting(old, script)
+    done = casemate("node", "revert", *own, str(script))
+    assert done.returncode == 0, done.stderr
+    assert old.files() == before

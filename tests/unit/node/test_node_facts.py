@@ -98,6 +98,7 @@ def says(folder: Path, name: str, text: str) -> str:
         ("runsc", "runsc version v0.0.0-20260701204157-69c2d17aea96\nspec: 1.2.1", "gvisor", "20260701.0"),
         ("containerd", "containerd github.com/containerd/containerd/v2 2.4.2+unknown", "containerd", "2.4.2+unknown"),
         ("containerd-shim-runc-v2", "containerd-shim-runc-v2:\n  Version:  1.6.20~ds1", "containerd", "1.6.20~ds1"),
+        ("wasm", "casemate-wasm 1 (wazero 1.12.0)", "", "1.12.0"),
         ("strange", "hello", "", ""),
     ],
 )
@@ -121,6 +122,16 @@ def test_a_handler_named_for_a_sandbox_that_starts_runc_is_no_sandbox(tmp_path: 
     config: Toml = {"plugins": {"io.containerd.cri.v1.runtime": {"containerd": {"runtimes": {"gvisor": table}}}}}
     (found,) = programs.handlers("containerd", config, [str(tmp_path)])
     assert (found.boundary, found.named_boundary) == (Boundary.SHARED, Boundary.SANDBOX)
+
+
+def test_casemates_launcher_of_gvisor_starts_what_lies_beside_it(tmp_path: Path) -> None:
+    says(tmp_path, "shim", "shim:\n  Version:  2.1.5")
+    says(tmp_path, "runsc", "runsc version release-20261101.0")
+    launcher = says(tmp_path, "containerd-shim-runsc-v1", "containerd-shim-runsc-v1:\n  Version:  2.1.5")
+    table = {"runtime_type": launcher}
+    config: Toml = {"plugins": {"io.containerd.cri.v1.runtime": {"containerd": {"runtimes": {"runsc": table}}}}}
+    (found,) = programs.handlers("containerd", config, [])
+    assert (found.boundary, found.named_boundary) == (Boundary.SANDBOX, Boundary.SANDBOX)
 
 
 def test_a_handler_whose_program_is_gone_is_of_unknown_boundary(tmp_path: Path) -> None:
