@@ -215,12 +215,13 @@ def revert(
     from casemate.report import node_plan
 
     _require_root("revert")
-    found = daemon.find((runtime or Runtime()).where())
+    where = (runtime or Runtime()).where()
+    found = daemon.find(where)
     _agree("revert", yes)
     with (cluster or InCluster()).connected("Reverted") as told:
         if told is not None:
             _make_room(told, applying.handlers_of(found.config_file))
-        done = applying.revert(found.config_file, _say)
+        done = applying.revert(found.config_file, _say, where.restart)
     print(node_plan.outcome_json(done) if output == "json" else node_plan.outcome_text(done), end="")
     return 0
 

@@ -68,8 +68,11 @@ def recover(store: Store, say: Say) -> bool:
     return True
 
 
-def undo(store: Store, record: Journal, say: Say) -> tuple[str, ...]:
-    """Take back the newest apply; the paths that changed. Raises `RefusedError` for what others changed beyond that."""
+def undo(store: Store, record: Journal, say: Say, command: str = "") -> tuple[str, ...]:
+    """Take back the newest apply; the paths that changed. Raises `RefusedError` for what others changed beyond that.
+
+    `command` restarts the runtime; else it is restarted as it runs now, or as it ran then.
+    """
     done = record.applied[-1]
     foreign = [kept for kept in done.kept if journal.is_foreign(kept)]
     _check_foreign(done, foreign)
@@ -82,18 +85,21 @@ def undo(store: Store, record: Journal, say: Say) -> tuple[str, ...]:
     changed = [kept.path for kept in reversed(done.kept) if _put_back(store, kept, say, foreign=kept in foreign)]
     _remove_folders(done.folders)
     if must_restart:
-        _check_startable(record)
-        _restart(done.restart, record.socket, old, say)
+        how = _how_to_restart(record, done, command)
+        _restart(how, record.socket, old, say)
     say("closing the record")
     store.write(journal.without_newest(record))
     return tuple(changed)
 
 
-def _check_startable(record: Journal) -> None:
-    """A runtime that runs is not ended for a configuration that it refuses, as others may have left it."""
-    found = daemon.find(Where(socket=record.socket, config=record.config_file))
+def _how_to_restart(record: Journal, done: Applied, command: str) -> Restart:
+    """The way to restart. A runtime that runs is not ended for a configuration that it refuses, left so by others."""
+    known = command or done.restart.command
+    where = Where(socket=record.socket, config=record.config_file, restart=known)
+    found = daemon.find(where)
     if found.kind == "containerd" and found.binary:
         effective.of_daemon(found)
+    return daemon.restart_of(found, where) if known or found.pid else done.restart
 
 
 def _put_back(store: Store, kept: Kept, say: Say, *, foreign: bool) -> bool:
@@ -267,8 +273,11 @@ def _hint(handlers: Sequence[PlannedHandler], name: str) -> str:
     return f"try {' and '.join(programs)} by hand; the runtime's log says more"
 
 
-def revert(config_file: str, say: Say) -> Outcome:
-    """Put back everything that casemate changed, newest first. Raises `RefusedError` while Pods use its handlers."""
+def revert(config_file: str, say: Say, command: str = "") -> Outcome:
+    """Put back everything that casemate changed, newest first. Raises `RefusedError` while Pods use its handlers.
+
+    `command` restarts the runtime, where it is not to be restarted as it runs now.
+    """
     store = Store(config_file)
     changed: list[str] = []
     with store.locked():
@@ -279,7 +288,7 @@ def revert(config_file: str, say: Say) -> Outcome:
             _check_unused(record.socket, {each.name for each in handlers})
         edited = _edited(record)
         while record is not None and record.applied:
-            changed += undo(store, record, say)
+            changed += undo(store, record, say, command)
             record = store.read()
     return Outcome(
         changed=tuple(dict.fromkeys(changed)), handlers=handlers, recovered=recovered, kept_edits=tuple(edited)

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from casemate.model.boundary import Boundary
-from casemate.model.node import NodeFacts, NodeHandler, Seen, Toml, Unseen
+from casemate.model.node import NodeFacts, NodeHandler, Seen, Settings, Toml, Unseen
 from casemate.node.containerd import at
 from casemate.node.judge import Judged, could_not_look, holds, none_of, not_applicable, settings
 
@@ -45,11 +45,15 @@ def handlers_named_right(facts: NodeFacts) -> Judged:
 
 
 def default_is_there(facts: NodeFacts) -> Judged:
-    """The default handler's table."""
+    """The default handler's table. CRI-O has some built in, which only its own program tells."""
     names = [each.name for each in facts.handlers]
-    return settings(
-        facts, lambda each: holds(each.default_handler in names, f"default {each.default_handler!r} has no table")
-    )
+
+    def judge(found: Settings) -> Judged:
+        if facts.daemon.kind == "crio" and found.default_handler not in names:
+            return could_not_look(f"CRI-O did not tell whether it has {found.default_handler!r} built in")
+        return holds(found.default_handler in names, f"default {found.default_handler!r} has no table")
+
+    return settings(facts, judge)
 
 
 def default_known(facts: NodeFacts) -> Judged:

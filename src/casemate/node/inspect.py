@@ -36,6 +36,7 @@ from casemate.model.node import (
     Unseen,
 )
 from casemate.node import (
+    crio,
     crio_tree,
     daemon,
     effective,
@@ -119,7 +120,9 @@ def _crio(found: Daemon) -> Configuration:
     layout = layouts.named("crio")
     config, said_by = crio_tree.read(Path(found.config_file), Path(layout.drop_ins)), "the files, without defaults"
     if found.binary:
-        config, said_by = effective.crio_dump(found.binary, found.config_file, layout.drop_ins), "crio config"
+        # `crio config` writes what is at its default as a comment: the files' own tables count, too.
+        told = effective.crio_dump(found.binary, found.config_file, layout.drop_ins)
+        config, said_by = crio.merge([config, told]), "crio config"
     return Configuration(
         version=0,
         effective=config,

@@ -92,7 +92,8 @@ def _as_containerd(name: str, table: Toml) -> Toml:
 def _plan(
     found: Daemon, where: Where, changes: tuple[FileChange, ...], wanted: Sequence[Wanted], there: dict[str, Toml]
 ) -> Plan:
-    notes = [] if Path(found.config_file).exists() else [f"{_DEFAULT}: {found.config_file} is made"]
+    is_made = any(each.path == found.config_file and each.before is None for each in changes)
+    notes = [] if not is_made else [f"{_DEFAULT}: {found.config_file} is made"]
     return Plan(
         config_file=found.config_file,
         socket=found.socket,

@@ -219,3 +219,14 @@ def test_a_privileged_container_in_a_sandbox_is_not_privileged_on_the_node() -> 
 def test_without_a_journal_there_is_nothing_to_compare_with() -> None:
     assert outcome(replace(NODE, prepared=None), "CN204") is Verdict.NOT_APPLICABLE
     assert outcome(replace(NODE, prepared=Prepared()), "CN204") is Verdict.NOT_APPLICABLE
+
+
+def test_crios_built_in_handlers_are_not_known_to_be_missing() -> None:
+    crio = replace(with_settings(default_handler="crun"), daemon=with_daemon(kind="crio").daemon)
+    assert outcome(crio, "CN303") is Verdict.COULD_NOT_LOOK
+
+
+def test_a_policy_of_crio_that_accepts_anything_verifies_nothing() -> None:
+    crio = replace(with_daemon(kind="crio"), files={"signature policy": (file("/etc/containers/policy.json"),)})
+    assert outcome(crio, "CN409") is Verdict.PASS
+    assert outcome(replace(crio, accepts_any_image=True), "CN409") is Verdict.FAIL

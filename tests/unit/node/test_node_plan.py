@@ -10,7 +10,7 @@ import pytest
 from casemate.catalogue import runtimes
 from casemate.errors import RefusedError
 from casemate.model.node_plan import FileChange
-from casemate.node import containerd, crio, layouts, plan, tree
+from casemate.node import containerd, crio, crio_tree, layouts, plan, tree
 from casemate.node.handlers import Wanted, rows
 from casemate.node.tree import Source, Tree
 
@@ -236,3 +236,17 @@ def test_imports_of_imports_come_after_all_others(tmp_path: Path) -> None:
         (tmp_path / f"{name}.toml").write_text(f"imports = [{imports}]")
     found = tree.read(tmp_path / "config.toml", 1)
     assert [Path(each.path).name for each in found.imports] == ["a.toml", "b.toml", "c.toml"]
+
+
+def test_crios_effective_configuration_is_as_planned(tmp_path: Path) -> None:
+    (tmp_path / "crio.conf").write_text('[crio.runtime]\ndefault_runtime = "runc"\n')
+    drop_ins = tmp_path / "crio.conf.d"
+    drop_ins.mkdir()
+    (drop_ins / "10-own.conf").write_text('[crio.runtime.runtimes.runc]\nruntime_path = "/usr/sbin/runc"\n')
+    before = crio_tree.read(tmp_path / "crio.conf", drop_ins)
+    change = FileChange(path=f"{drop_ins}/{crio.DROP_IN}", before=None, after=crio.drop_in([CRUN]), why="")
+    planned = crio_tree.with_changes(before, [change], drop_ins)
+    Path(change.path).write_text(change.after)
+    assert crio_tree.read(tmp_path / "crio.conf", drop_ins) == planned
+    assert set(crio.runtimes(planned)) == {"runc", "crun"}
+    assert crio.default_runtime(planned) == "runc"
