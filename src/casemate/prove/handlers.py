@@ -164,28 +164,17 @@ async def _observed(bench: Bench, target: Target, program: Examined | None) -> A
 
 
 async def _look(bench: Bench, target: Target, program: Examined | None, where: Sandbox) -> Facts:
-    prober, command, module = _Tried(), _Tried(), _Tried()
+    prober, command, module = tries = _Tried(), _Tried(), _Tried()
     async with AsyncExitStack() as stack:
-        if target.wasm_only:
-            await asyncio.gather(
-                _ask(bench, where, module, "module", MODULE), _ask(bench, where, prober, "native", PROBE)
-            )
-        else:
-            await _ask(bench, where, prober, "prober", PROBE)
-        _, status = await asyncio.gather(
-            _command(bench, module if module.container else prober, command, stack),
-            bench.client.pod_sandbox_status(where.id, verbose=True),
-        )
-        pause = process_id(status)
+        await _challenge(bench, where, tries, stack, wasm_only=target.wasm_only)
+        first, sent = (module, MODULE) if module.container else (prober, PROBE)
+        status = await bench.client.pod_sandbox_status(where.id, verbose=True)
         seen = await asyncio.to_thread(tasks.scan)
         mine = tasks.of_sandbox(seen, where.config.linux.cgroup_parent)
-        looked = await asyncio.to_thread(look_at, mine, bench.digests)
-        for tried in (prober, command, module):
+        processes = await asyncio.to_thread(look_at, mine, process_id(status), program, bench)
+        for tried in tries:
             tried.found = _find(seen, mine, tried.word, bench.kernel)
-        alive = await _alive(bench, module if target.wasm_only else prober)
-    read = tuple(each for each in looked if each is not None)
-    first, sent = (module, MODULE) if module.container else (prober, PROBE)
-    report = _report(prober)
+        alive = await _alive(bench, first)
     return Facts(
         wasm_only=target.wasm_only,
         whole_node=tasks.sees_whole_node(),
@@ -193,19 +182,24 @@ async def _look(bench: Bench, target: Target, program: Examined | None, where: S
         command=command.challenge,
         module=module.challenge if target.wasm_only else None,
         still_there=alive,
-        processes=Processes(
-            tasks=read,
-            unread=len(looked) - len(read),
-            pause=pause,
-            program=program,
-            own_wasm=bench.own_wasm,
-            node=bench.kernel,
-        ),
-        report=report,
+        processes=processes,
+        report=inside.decode(prober.said) if prober.said else None,
         prober=bench.prober.digests[sent],
-        prober_found=_lies_there(bench, seen, pause, first.container, sent),
+        prober_found=_lies_there(bench, seen, processes.pause, first.container, sent),
         control=bench.control,
     )
+
+
+async def _challenge(
+    bench: Bench, where: Sandbox, tries: tuple[_Tried, _Tried, _Tried], stack: AsyncExitStack, *, wasm_only: bool
+) -> None:
+    """Give the challenges: to the prober, by exec beside it, and to a module under a handler of modules."""
+    prober, command, module = tries
+    if wasm_only:
+        await asyncio.gather(_ask(bench, where, module, "module", MODULE), _ask(bench, where, prober, "native", PROBE))
+    else:
+        await _ask(bench, where, prober, "prober", PROBE)
+    await _command(bench, module if module.container else prober, command, stack)
 
 
 async def _ask(bench: Bench, where: Sandbox, tried: _Tried, name: str, program: str) -> None:
@@ -253,17 +247,15 @@ def _apart(pid: int, kernel: NodeKernel) -> bool:
         return False
 
 
-def look_at(seen: Sequence[Seen], digests: Digests) -> list[tasks.Task | None]:
-    """The processes with what confines them; None for one that may not be looked at. Those that ended are left out."""
-    looked = []
+def look_at(seen: Sequence[Seen], pause: int, program: Examined | None, bench: Bench) -> Processes:
+    """The processes of a sandbox with what confines them. Those that ended meanwhile are left out."""
+    read, unread = [], 0
     for each in seen:
         with suppress(ProcessLookupError):
-            looked.append(tasks.look(each.pid, digests))
-    return looked
-
-
-def _report(prober: _Tried) -> inside.Report | None:
-    return inside.decode(prober.said) if prober.said else None
+            task = tasks.look(each.pid, bench.digests)
+            unread += task is None
+            read += [task] if task else []
+    return Processes(tuple(read), unread, pause, program, bench.own_wasm, bench.kernel)
 
 
 def _lies_there(bench: Bench, seen: Sequence[Seen], pause: int, container: str, program: str) -> str:

@@ -79,9 +79,8 @@ async def _prove(bench: Bench, pod: RunningPod, handler: Proof | None) -> Proof:
 async def _processes(bench: Bench, pod: RunningPod, program: Examined | None) -> Processes:
     status = await bench.client.pod_sandbox_status(pod.sandbox, verbose=True)
     seen = await asyncio.to_thread(tasks.scan)
-    looked = await asyncio.to_thread(look_at, tasks.of_pod(seen, pod.marker), bench.digests)
-    read = tuple(each for each in looked if each is not None)
-    return Processes(read, len(looked) - len(read), process_id(status), program, bench.own_wasm, bench.kernel)
+    mine = tasks.of_pod(seen, pod.marker)
+    return await asyncio.to_thread(look_at, mine, process_id(status), program, bench)
 
 
 def _observe(pod: RunningPod, handler: Proof | None, processes: Processes) -> Iterator[Observation]:

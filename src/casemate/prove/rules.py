@@ -81,14 +81,14 @@ def _challenges(facts: Facts, kind: Kind | None) -> Iterator[Observation]:
     )
     control = most if facts.control.seen else None
     yield Observation(id="control", side=Side.CONTROL, value=facts.control.value, supports=control)
+    if not facts.still_there:
+        yield on_node("prober-alive", None, "the prober had ended before the search did")
     if kind is Kind.WASM or facts.wasm_only:
         yield _module(facts, kind)
         yield from _refusals(facts)
         return
     for name, challenge in (("challenge", facts.challenge), ("challenge-exec", facts.command)):
         yield _challenge(name, challenge, kind)
-    if not facts.still_there:
-        yield on_node("prober-alive", None, "the prober had ended before the search did")
 
 
 def _challenge(name: str, challenge: Challenge, kind: Kind | None) -> Observation:

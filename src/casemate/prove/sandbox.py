@@ -84,6 +84,9 @@ async def start(client: CriClient, handler: str, place: Place) -> Sandbox:
         log_directory=str(place.folder / uid),
         labels={PROOF_LABEL: place.name},
     )
+    await asyncio.to_thread(
+        Path(config.log_directory).mkdir, parents=True
+    )  # what tells of it from here on, whatever becomes of us
     config.linux.cgroup_parent = cgroup.pod_cgroup_path(place.name, uid, systemd=place.systemd)
     return Sandbox(await client.run_pod_sandbox(config, handler), uid, handler, config)
 
@@ -136,18 +139,19 @@ def _whole_line(log: Path) -> bytes | None:
 @asynccontextmanager
 async def command(client: CriClient, container: str, arguments: Sequence[str]) -> AsyncIterator[bytes]:
     """What a command inside says first, while it waits for the end of this block. Raises when it is refused."""
-    async with asyncio.timeout(ANSWER_SECONDS):
-        url = await client.exec_url(container, arguments, stdin=True, tty=False)
-        async with stream.connect(url, stdin=True, tty=False) as session:
-            said = b""
-            async for output in session.output():
-                said += output.data
-                if b"\n" in said:
-                    break
-            if not said:
-                raise RuntimeFault(f"a command inside says nothing: {session.exit_code}")
-            yield said.partition(b"\n")[0]
-            await session.end_stdin()
+    url = await client.exec_url(container, arguments, stdin=True, tty=False)
+    async with stream.connect(url, stdin=True, tty=False) as session:
+        yield await asyncio.wait_for(_first_said(session), ANSWER_SECONDS)
+        await session.end_stdin()
+
+
+async def _first_said(session: stream.Session) -> bytes:
+    said = b""
+    async for output in session.output():
+        said += output.data
+        if b"\n" in said:
+            return said.partition(b"\n")[0]
+    raise RuntimeFault(f"a command inside says nothing, and ends with {session.exit_code}")
 
 
 async def remove(client: CriClient, where: Sandbox, place: Place) -> None:
@@ -164,6 +168,8 @@ async def remove_all(client: CriClient, place: Place) -> None:
             await client.stop_pod_sandbox(each.id)
             await client.remove_pod_sandbox(each.id)
             await asyncio.to_thread(_clear, each.metadata.uid, place)
+    for folder in [each for each in place.folder.iterdir() if each.is_dir()]:  # of one that was never made whole
+        await asyncio.to_thread(_clear, folder.name, place)
 
 
 def _clear(uid: str, place: Place) -> None:
