@@ -64,11 +64,12 @@ def pod(spec: dict[str, Any] | None = None, /, metadata: dict[str, Any] | None =
 
 def template(kind: str = "Deployment", spec: dict[str, Any] | None = None, **metadata: Any) -> dict[str, Any]:
     inner = pod(spec)
-    version = "batch/v1" if kind in ("Job", "CronJob") else "apps/v1"
+    version = {"Job": "batch/v1", "CronJob": "batch/v1", "ReplicationController": "v1", "PodTemplate": "v1"}.get(kind)
     holder: dict[str, Any] = {"template": {"metadata": inner["metadata"], "spec": inner["spec"]}}
     if kind == "CronJob":
         holder = {"jobTemplate": {"spec": holder}}
-    return {"apiVersion": version, "kind": kind, "metadata": {"name": "d", **metadata}, "spec": holder}
+    whole = {"apiVersion": version or "apps/v1", "kind": kind, "metadata": {"name": "d", **metadata}}
+    return {**whole, **holder} if kind == "PodTemplate" else {**whole, "spec": holder}
 
 
 def made(*policies: Policy, exceptions: tuple[PolicyException, ...] = (), around: Surroundings = CLUSTER) -> PolicySet:

@@ -13,6 +13,10 @@ from casemate.model.policy import Part
 from casemate.model.surroundings import Node, Surroundings
 
 GVISOR = "{default: gvisor, permitted: [gvisor, {boundary: '>=vm'}]}"
+KINDS = (
+    *("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "CronJob"),
+    *("ReplicationController", "PodTemplate"),
+)
 NONE = "{permitted: [no-such-class]}"
 """Whatever it matches is denied."""
 
@@ -157,6 +161,12 @@ def test_a_class_must_be_permitted_as_it_is_written(permitted, name, rule):
     assert rule in said(verdict) if rule else not said(verdict)
 
 
+def test_a_namespaced_policy_is_about_its_namespace_alone():
+    found = made(policy(NONE, namespace="team"))
+    assert ask(found, pod(), namespace="team").decision == "deny"
+    assert ask(found, pod(), namespace="other").decision == "allow"
+
+
 def test_permitted_sets_of_all_policies_intersect():
     found = made(policy("{permitted: [gvisor, kata]}", "a"), policy("{permitted: [kata, runc]}", "b"))
     decided = {name: ask(found, pod(runtimeClassName=name)).decision for name in ("gvisor", "kata", "runc")}
@@ -285,7 +295,7 @@ def test_the_default_is_set_when_the_class_is_unset(spec):
     assert changed(value, verdict)["spec"]["runtimeClassName"] == "gvisor"
 
 
-@pytest.mark.parametrize("kind", ["Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "CronJob"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_default_is_set_in_every_kind_that_embeds_a_template(kind):
     value = template(kind)
     verdict = ask(made(policy(GVISOR)), value)
@@ -505,6 +515,11 @@ def test_an_update_of_a_template_gets_the_default():
 def test_an_update_that_leaves_the_template_alone_is_allowed():
     old = template(spec={"runtimeClassName": "runc"})
     assert ask(made(policy(GVISOR)), {**old, "status": {}}, old=old).decision == "allow"
+
+
+def test_an_annotation_alone_is_judged_when_an_update_brings_it():
+    annotated = pod(metadata={"annotations": {"io.katacontainers.config.agent.debug": "true"}})
+    assert said(ask(made(policy("{permitted: ['']}")), annotated, old=pod())) == {"sandbox-annotation"}
 
 
 def test_what_the_old_object_violated_in_the_same_way_is_not_denied_again():
