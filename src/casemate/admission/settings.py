@@ -19,8 +19,8 @@ class Address:
     @classmethod
     def parse(cls, text: str, option: str) -> Address:
         """`:8443`, `127.0.0.1:8443`, `[::1]:8443`."""
-        host, _, port = text.rpartition(":")
-        if not port.isdecimal() or int(port) > 0xFFFF:
+        host, colon, port = text.rpartition(":")
+        if not colon or not port.isdecimal() or int(port) > 0xFFFF:
             raise InputError(f"{option}: {text} is no address", fix="write HOST:PORT, or :PORT for every address")
         return cls(host.strip("[]") or "::", int(port))
 
