@@ -36,14 +36,15 @@ def items(done: subprocess.CompletedProcess[str]) -> dict[str, dict[str, object]
 
 
 def left_over() -> list[str]:
-    """Processes and folders of proofs that are still there."""
+    """Processes and folders of this engine's proofs that are still there; other engines prove at the same time."""
     found = [each.name for each in EnginePaths(ENGINE).state.glob("proofs/*-*")]
     for each in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             command = each.read_bytes().split(b"\0")
+            ours = f"/casemate/{ENGINE}/" in each.with_name("cgroup").read_text()
         except OSError:
             continue
-        found += ["/probe"] if command[0] == b"/probe" else []
+        found += ["/probe"] if ours and command[0] == b"/probe" else []
     return found
 
 
