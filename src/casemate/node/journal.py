@@ -29,7 +29,7 @@ import msgspec
 from casemate.errors import InputError, MissingError, RefusedError, RuntimeFault
 from casemate.model.node_plan import Applied, Journal, Kept, Measured, Phase
 
-STATE = Path("/var/lib/casemate/node")
+STATE = Path("/var/lib/casemate-node")
 _RECORD = "journal.json"
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from msgspec.structs import replace
+
 from casemate.model.node import Settings, Toml
 from casemate.node import crio, effective
 from casemate.node.containerd import CRI_2, IMAGES_3, RUNTIME_3, at
@@ -44,22 +46,10 @@ def _containerd(config: Toml) -> Settings:
     cri = {**at(plugins, (CRI_2,)), **at(plugins, (RUNTIME_3,))}
     images = at(plugins, (IMAGES_3,)) or at(plugins, (CRI_2, "containerd"))
     registry = at(plugins, (IMAGES_3, "registry")) or at(plugins, (CRI_2, "registry"))
-    grpc = {**at(config, ("grpc",)), **at(plugins, (f"{_SERVER}grpc",))}
-    tcp = at(plugins, (f"{_SERVER}grpc-tcp",))
     nri, cni = at(plugins, (_NRI,)), at(cri, ("cni",))
-    disabled = config.get("disabled_plugins")
-    return Settings(
+    return replace(
+        _servers(config, plugins),
         default_handler=effective.default_runtime(config),
-        cri_enabled=not _CRI_IDS & set(map(str, disabled if isinstance(disabled, list) else [])),
-        root=_text(config, "root"),
-        grpc_address=_text(grpc, "address"),
-        tcp_address=_text(grpc, "tcp_address") or _text(tcp, "address"),
-        ttrpc_address=_text(at(plugins, (f"{_SERVER}ttrpc",)), "address") or _text(at(config, ("ttrpc",)), "address"),
-        debug_address=_text(at(plugins, (f"{_SERVER}debug",)), "address") or _text(at(config, ("debug",)), "address"),
-        metrics_address=_text(at(plugins, (f"{_SERVER}metrics",)), "address")
-        or _text(at(config, ("metrics",)), "address"),
-        socket_uid=_number(grpc, "uid"),
-        socket_gid=_number(grpc, "gid"),
         stream_address=_text(cri, "stream_server_address"),
         tcp_service_disabled=cri.get("disable_tcp_service", True) is True,
         stream_tls=cri.get("enable_tls_streaming") is True,
@@ -72,7 +62,6 @@ def _containerd(config: Toml) -> Settings:
         insecure_registries=tuple(_insecure(registry)),
         plain_http_registries=tuple(_plain_http(registry)),
         inline_credentials=tuple(_credentials(registry)),
-        log_level=_text(at(config, ("debug",)), "level"),
         nri_enabled=bool(nri) and nri.get("disable") is not True,
         nri_socket=_text(nri, "socket_path"),
         nri_plugin_path=_text(nri, "plugin_path"),
@@ -83,6 +72,27 @@ def _containerd(config: Toml) -> Settings:
         sandbox_image=sandbox_image(config),
         snapshotter=_text(images, "snapshotter"),
         snapshots_annotated=images.get("disable_snapshot_annotations") is False,
+    )
+
+
+def _servers(config: Toml, plugins: Toml) -> Settings:
+    """The daemon as a whole: its root, addresses, log; in schema 4 servers are plugins (rule 2)."""
+
+    def server(name: str) -> Toml:
+        return {**at(config, (name,)), **at(plugins, (f"{_SERVER}{name}",))}
+
+    disabled = config.get("disabled_plugins")
+    return Settings(
+        cri_enabled=not _CRI_IDS & set(map(str, disabled if isinstance(disabled, list) else [])),
+        root=_text(config, "root"),
+        grpc_address=_text(server("grpc"), "address"),
+        tcp_address=_text(server("grpc"), "tcp_address") or _text(server("grpc-tcp"), "address"),
+        ttrpc_address=_text(server("ttrpc"), "address"),
+        debug_address=_text(server("debug"), "address"),
+        metrics_address=_text(server("metrics"), "address"),
+        socket_uid=_number(server("grpc"), "uid"),
+        socket_gid=_number(server("grpc"), "gid"),
+        log_level=_text(at(config, ("debug",)), "level"),
     )
 
 
