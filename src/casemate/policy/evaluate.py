@@ -14,7 +14,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Final
+from typing import Final, TypeAlias
 
 from casemate.catalogue.tables import Catalogue
 from casemate.decide.need import NEED_LABEL, TRUST_LABEL
@@ -33,6 +33,8 @@ _KUBE_SYSTEM: Final = "kube-system"
 _CRITICAL: Final = "system-node-critical"
 _MIRROR: Final = "kubernetes.io/config.mirror"
 _NAMESPACES: Final = 20_000
+_Known: TypeAlias = tuple[Mapping[str, str] | None, Set]
+
 _START: Final = datetime.datetime.min.replace(tzinfo=datetime.UTC)
 
 
@@ -55,9 +57,7 @@ class PolicySet:
         self._exceptions = tuple(Exempting(each) for each in exceptions)
         self.most = datetime.timedelta(days=settings.max_exception_days)
         self._known = (surroundings, catalogue)
-        self._sets: dict[str, tuple[Mapping[str, str] | None, Set]] = {}
-        self._kept = Kept()
-        self._since = self._until = _START
+        self._period = _Period(_START, _START, ())
 
     @cached_property
     def _fits(self) -> Fits:
@@ -79,29 +79,26 @@ class PolicySet:
 
     def evaluate(self, request: Request, now: datetime.datetime) -> Verdict:
         """The verdict on one request. `now` decides which exceptions hold, and has an offset from UTC."""
-        if not self._since <= now < self._until:
-            self._renew(now)
+        period = self._at(now)
         namespace, labels = request.workload.namespace, request.namespace_labels
-        known = self._sets.get(namespace)
+        known = period.sets.get(namespace)
         if known is None or (known[0] is not labels and known[0] != labels):
-            known = self._select(namespace, labels)
+            known = self._select(period, namespace, labels)
         found = known[1]
         if found.empty:
             return found.verdict
         if request.operation is Operation.UPDATE:
             return self._judge(found, request)
         key = key_of(request, found)
-        verdict = self._kept.get(key)
+        verdict = period.kept.get(key)
         if verdict is None:
             verdict = self._judge(found, request)
-            self._kept.keep(key, verdict)
+            period.kept.keep(key, verdict)
         return verdict
 
     def permitted(self, request: Request, names: Iterable[str], now: datetime.datetime) -> tuple[str, ...] | None:
         """Those of the classes that all policies which enforce permit to the request; None when none says anything."""
-        if not self._since <= now < self._until:
-            self._renew(now)
-        found = self._select(request.workload.namespace, request.namespace_labels)[1]
+        found = self._select(self._at(now), request.workload.namespace, request.namespace_labels)[1]
         judge = Judge(found, self._fits, self.classes)
         return judge.permitted(request.workload, asker(request.user, request.groups), names)
 
@@ -115,28 +112,39 @@ class PolicySet:
         judge = Judge(found, self._fits, self.classes)
         return judge.mirror(request, who) if _is_mirror(request, who) else judge.verdict(request, who)
 
-    def _renew(self, now: datetime.datetime) -> None:
-        """Forget what rested on the exceptions that were in force."""
-        self._sets = {}
-        self._kept = Kept()
-        self._since, self._until = now, until(self._exceptions, now)
+    def _at(self, now: datetime.datetime) -> _Period:
+        """The period that `now` lies in. One thread may be in the old one while another begins the next."""
+        period = self._period
+        if not period.since <= now < period.until:
+            held = tuple(in_force(self._exceptions, now, self.most))
+            period = self._period = _Period(now, until(self._exceptions, now), held)
+        return period
 
-    def _select(self, namespace: str, labels: Mapping[str, str] | None) -> tuple[Mapping[str, str] | None, Set]:
-        if len(self._sets) >= _NAMESPACES:
-            self._sets = {}
-        known = (labels, self._set(namespace, labels))
-        self._sets[namespace] = known
+    def _select(self, period: _Period, namespace: str, labels: Mapping[str, str] | None) -> _Known:
+        if len(period.sets) >= _NAMESPACES:
+            period.sets.clear()
+        known = period.sets[namespace] = (labels, self._set(period, namespace, labels))
         return known
 
-    def _set(self, namespace: str, labels: Mapping[str, str] | None) -> Set:
+    def _set(self, period: _Period, namespace: str, labels: Mapping[str, str] | None) -> Set:
         if namespace == self.settings.own_namespace:
             return Set((), frozenset(), (), labels, exempt("casemate's own namespace is not judged"))
         answers = [(each, _of_namespace(each, namespace, labels)) for each in self.policies]
         policies = tuple(each for each, answer in answers if answer is not Answer.NO)
         unknown = frozenset(each.title for each, answer in answers if answer is Answer.UNKNOWN)
-        held = in_force(self._exceptions, self._since, self.most)
-        exceptions = tuple(each for each in held if _applies(each, namespace, labels))
+        exceptions = tuple(each for each in period.held if _applies(each, namespace, labels))
         return Set(policies, unknown, exceptions, labels, ALLOWED)
+
+
+class _Period:
+    """A time in which the same exceptions are in force, and what was decided in it."""
+
+    def __init__(self, since: datetime.datetime, until: datetime.datetime, held: tuple[Exempting, ...]) -> None:
+        self.since = since
+        self.until = until
+        self.held = held
+        self.sets: dict[str, _Known] = {}
+        self.kept = Kept()
 
 
 def combined(verdicts: Iterable[Verdict]) -> Verdict:

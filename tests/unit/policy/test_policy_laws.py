@@ -213,4 +213,4 @@ def test_token_volumes_of_other_names_share_a_verdict_and_two_in_one_pod_do_not(
 
     for each in ((names[0],), (names[1],), names):
         assert ask(of, volumes(*each)).decision == "deny"
-    assert len(of._kept._verdicts) == 2
+    assert len(of._period.kept._verdicts) == 2
