@@ -41,7 +41,8 @@ def test_every_bypass_of_the_advisories_is_tried() -> None:
 
 def test_a_misspelt_field_is_named_with_its_line(tmp_path: Path) -> None:
     _copy(tmp_path)
-    (tmp_path / "cases" / "mine.yaml").write_text("- id: x\n  trys: it\n  source: here\n  policies: []\n  expect: deny\n")
+    case = "- {id: x, trys: it, source: here, policies: [], expect: deny}\n"
+    (tmp_path / "cases" / "mine.yaml").write_text(case)
     with pytest.raises(InputError, match="trys") as raised:
         corpus.load(tmp_path)
     assert str(raised.value.where).endswith("mine.yaml:1")

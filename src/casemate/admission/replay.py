@@ -23,8 +23,8 @@ from casemate.model.policy import Decision, PolicySettings, Verdict
 from casemate.policy.evaluate import PolicySet
 from casemate.sources import requests
 
-_RESOURCES: Final = {"NamespacedIsolationPolicy": "namespacedisolationpolicies", "IsolationPolicy": "isolationpolicies"}
-_CLUSTER_WIDE: Final = ("Namespace", "RuntimeClass", "IsolationPolicy", "IsolationException")
+CLUSTER_WIDE: Final = ("Namespace", "RuntimeClass", "IsolationPolicy", "IsolationException")
+"""Kinds of the corpus that are in no namespace."""
 
 
 def replay(corpus: Corpus, catalogue: Catalogue, settings: PolicySettings) -> Iterator[Played]:
@@ -78,7 +78,7 @@ def admission_request(each: Try, value: Object) -> AdmissionRequest:
         operation=str(each.operation),
         sub_resource=each.subresource,
         name=str(metadata.get("name", "")) if isinstance(metadata, dict) else "",
-        namespace="" if kind in _CLUSTER_WIDE else each.namespace,
+        namespace="" if kind in CLUSTER_WIDE else each.namespace,
         user_info=UserInfo(each.user, each.groups),
         new=value,
         old=each.old,
@@ -87,8 +87,8 @@ def admission_request(each: Try, value: Object) -> AdmissionRequest:
 
 def resource_of(kind: str) -> str:
     """The name of a kind's resource in the API's paths."""
-    if kind in _RESOURCES:
-        return _RESOURCES[kind]
+    if kind.endswith("y"):
+        return f"{kind.lower()[:-1]}ies"
     return f"{kind.lower()}es" if kind.endswith("s") else f"{kind.lower()}s"
 
 

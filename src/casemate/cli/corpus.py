@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from cyclopts import App, Parameter
 from rich.console import Console
 
 from casemate import catalogue
 from casemate.cli.options import Output
+from casemate.errors import InputError
+from casemate.model.corpus import Corpus, Played
 from casemate.model.policy import PolicySettings
+
+Engine: TypeAlias = Literal["evaluator", "webhook", "native", "kyverno", "gatekeeper"]
 
 app = App(name="corpus", help="Replay known ways around a policy.")
 
@@ -21,16 +25,21 @@ def run(
     folder: Annotated[Path, Parameter(help="The corpus: setting.yaml, policies/ and cases/.")] = Path("corpus"),
     /,
     *,
-    against: Annotated[Literal["evaluator"], Parameter(help="What decides.")] = "evaluator",
+    against: Annotated[Engine, Parameter(help="What decides.")] = "evaluator",
+    kubeconfig: Annotated[str | None, Parameter(help="The trial cluster, which the corpus changes freely.")] = None,
+    context: Annotated[str | None, Parameter(help="Its context in the kubeconfig.")] = None,
     output: Output = "table",
 ) -> int:
-    """Play every case and name those that went otherwise than they should. Exit code 1 when one did."""
-    from casemate.admission.replay import replay
+    """Play every case and name those that went otherwise than they should. Exit code 1 when one did.
+
+    Anything but the evaluator decides inside a cluster, which has to be named: one for trials, where policies may come
+    and go. Of webhook, kyverno and gatekeeper the engine has to run there already.
+    """
     from casemate.report import corpus as report
     from casemate.sources import corpus
 
     loaded = corpus.load(folder)
-    played = tuple(replay(loaded, catalogue.load(), PolicySettings()))
+    played = _played(loaded, against, kubeconfig, context)
     wrong = [each for each in played if each.wrong]
     if output == "json":
         sys.stdout.buffer.write(report.document(played, against) + b"\n")
@@ -39,3 +48,19 @@ def run(
         Console(soft_wrap=True).print(report.table(wrong))
     print(report.summary(played, len(loaded.tries) - len(played)))
     return int(bool(wrong))
+
+
+def _played(loaded: Corpus, against: Engine, kubeconfig: str | None, context: str | None) -> tuple[Played, ...]:
+    if against == "evaluator":
+        from casemate.admission.replay import replay
+
+        return tuple(replay(loaded, catalogue.load(), PolicySettings()))
+    if kubeconfig is None:
+        fix = "name a cluster for trials with --kubeconfig: namespaces, classes and policies are made and removed there"
+        raise InputError("no cluster is named, and none is taken by itself", where=f"--against {against}", fix=fix)
+    from casemate.admission.replay_cluster import Trial
+    from casemate.admission.replay_install import installer
+    from casemate.sources.cluster_access import access
+
+    with Trial(access(kubeconfig, context), installer(against, loaded, catalogue.load())) as trial:
+        return tuple(trial.replay(loaded))

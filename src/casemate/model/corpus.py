@@ -13,7 +13,8 @@ Object = dict[str, object]
 class Try(msgspec.Struct, frozen=True, kw_only=True):
     """One request of a case, as the API server would see it: `body` over the wire, after `old` when that is given.
 
-    `id` is the case's, with the kind behind a slash where a case tries several.
+    `id` is the case's, with the kind behind a slash where a case tries several. `api`: only a real API server can show
+    it; `refused`: a real API server refuses it by itself, whatever the policies say.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Try(msgspec.Struct, frozen=True, kw_only=True):
     rule: Rule | None = None
     class_name: str | None = None
     api: bool = False
+    refused: bool = False
     policies: tuple[str, ...] = ()
     where: str = ""
 
@@ -54,21 +56,27 @@ class Corpus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Played(msgspec.Struct, frozen=True, kw_only=True):
-    """A try and what an engine said of it. `class_name` is the class that stands there then, if the try asks."""
+    """A try and what an engine said of it. `class_name` is the class that stands there then, if the try asks.
+
+    `by_server`: the API server itself refused, so that the policies' rule is not known.
+    """
 
     attempt: Try
     decision: Decision
     rules: tuple[str, ...] = ()
     message: str = ""
     class_name: str | None = None
+    by_server: bool = False
 
     @property
     def wrong(self) -> str:
         """What differs from what is right, empty when nothing does."""
         expected = self.attempt
+        if expected.refused and self.by_server:
+            return ""
         if self.decision is not expected.expect:
             return f"{self.decision} instead of {expected.expect}"
-        if expected.rule is not None and str(expected.rule) not in self.rules:
+        if expected.rule is not None and not self.by_server and str(expected.rule) not in self.rules:
             return f"denied by {', '.join(self.rules) or 'no rule'} instead of {expected.rule}"
         if expected.class_name is not None and self.class_name != expected.class_name:
             return f"class {self.class_name!r} instead of {expected.class_name!r}"

@@ -28,7 +28,9 @@ def summary(played: Sequence[Played], left_out: int) -> str:
     kinds = Counter(str(each.attempt.expect) for each in played)
     counted = ", ".join(f"{number} to {what}" for what, number in sorted(kinds.items()))
     rest = f"; {left_out} left out, which this engine cannot show" if left_out else ""
-    return f"{len(played)} tries ({counted}): {bypasses} bypasses, {others} other differences{rest}"
+    server = sum(each.by_server for each in played)
+    own = f"; {server} refused by the API server itself" if server else ""
+    return f"{len(played)} tries ({counted}): {bypasses} bypasses, {others} other differences{own}{rest}"
 
 
 def document(played: Sequence[Played], against: str) -> bytes:
@@ -43,6 +45,7 @@ def document(played: Sequence[Played], against: str) -> bytes:
             "rules": each.rules,
             "message": each.message,
             "wrong": each.wrong,
+            "byServer": each.by_server,
         }
         for each in played
     ]

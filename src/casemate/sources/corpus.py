@@ -61,6 +61,7 @@ class _Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     rule: Rule | None = None
     class_name: str | None = None
     api: bool = False
+    refused: bool = False
 
 
 def load(folder: Path) -> Corpus:
