@@ -23,6 +23,7 @@ from casemate.engine import cgroup, logs, node
 from casemate.engine.cri import cri_pb2 as pb
 from casemate.engine.cri import stream
 from casemate.engine.cri.client import CriClient
+from casemate.engine.cri.faults import NotFound
 from casemate.engine.translate.security import READ_ONLY_PATHS, masked_paths
 from casemate.errors import CasemateError, IncompleteError, RuntimeFault
 
@@ -152,6 +153,14 @@ async def _first_said(session: stream.Session) -> bytes:
         if b"\n" in said:
             return said.partition(b"\n")[0]
     raise RuntimeFault(f"a command inside says nothing, and ends with {session.exit_code}")
+
+
+async def runs(client: CriClient, where: Sandbox) -> bool:
+    """Whether the sandbox runs still; not when somebody has ended it."""
+    try:
+        return bool((await client.pod_sandbox_status(where.id)).status.state == pb.SANDBOX_READY)
+    except NotFound:
+        return False
 
 
 async def remove(client: CriClient, where: Sandbox, place: Place) -> None:
