@@ -1,4 +1,4 @@
-"""The whole demonstration: start an engine, run the shop, call it, show it, take it down.
+"""The whole demonstration: start an engine, run the shop, call it, show it, prove its boundaries, take it down.
 
 No manifest names a runtime: `casemate run --decide` gives each part the one that it needs, and says why.
 
@@ -38,7 +38,7 @@ def image_options(folder: str) -> list[str]:
 
 
 def show() -> int:
-    """Run the shop, call it, show it."""
+    """Run the shop, call it, show it, prove the boundaries that it runs behind."""
     with tempfile.TemporaryDirectory(prefix="casemate-shop-") as folder:
         manifests = str(HERE / "manifests")
         images = image_options(folder)
@@ -48,7 +48,7 @@ def show() -> int:
     say("$ python examples/shop/try.py")
     code = subprocess.run([sys.executable, str(HERE / "try.py")], check=False).returncode
     casemate("ps")
-    return code
+    return casemate("prove", "--all") or code
 
 
 def main(keep: bool) -> int:
