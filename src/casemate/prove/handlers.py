@@ -128,7 +128,7 @@ async def _prove(bench: Bench, target: Target, ends: float) -> Proof:
     seconds = 0.0
     try:
         async with asyncio.timeout(ends - begun), _observed(bench, target, program) as facts:
-            observations = rules.observe(facts)
+            observations = (*_nameless(target), *rules.observe(facts))
             seconds = time.monotonic() - begun
     except TimeoutError:
         observations = (_unstarted(f"it took longer than {LIMIT:g} s"),)
@@ -148,6 +148,13 @@ async def _prove(bench: Bench, target: Target, ends: float) -> Proof:
         programs=used_programs(program),
         configuration=target.configuration,
     )
+
+
+def _nameless(target: Target) -> tuple[Observation, ...]:
+    if target.named is not Boundary.UNKNOWN:
+        return ()
+    value = f"the catalogue knows no boundary for {target.subject}: nothing is named that could be shown"
+    return (Observation(id="name", side=Side.NODE, value=value, supports=None),)
 
 
 def _unstarted(why: str) -> Observation:

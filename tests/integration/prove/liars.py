@@ -39,6 +39,8 @@ def restart(paths: EnginePaths, tables: Iterable[RuntimeTable]) -> None:
 def liars(paths: EnginePaths, folder: Path) -> Iterable[RuntimeTable]:
     """Every liar, by a name that the catalogue knows for a boundary that it does not draw."""
     yield _runc("gvisor", RUNC)
+    yield _runc("fortress", RUNC)
+    yield _runc("kata", "/nowhere/kata")
     yield _runc("runsc-disguised", _disguise(folder))
     yield _runc("runsc-crun", CRUN)
     for name, flags in {

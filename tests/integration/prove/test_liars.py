@@ -87,6 +87,13 @@ def test_a_disguise_shows_inside_and_changes_nothing_on_the_node(engine: EngineP
     assert "of the node" in said["challenge"]
 
 
+@pytest.mark.parametrize(("handler", "by"), [("fortress", "name"), ("kata", "sandbox")])
+def test_what_is_not_known_or_does_not_start_is_unprovable(engine: EnginePaths, handler: str, by: str) -> None:
+    code, items = prove("--runtime", handler)
+    assert (code, items[handler]["shown"], items[handler]["result"]) == (1, "unknown", "unprovable")
+    assert by in {each["id"] for each in items[handler]["observations"] if each["supports"] is None}
+
+
 def test_honest_handlers_are_proven_among_liars(engine: EnginePaths) -> None:
     code, items = prove(*(option for name in HONEST for option in ("--runtime", name)))
     assert {name: (each["shown"], each["result"]) for name, each in items.items()} == {
