@@ -90,17 +90,14 @@ def weaker(tables: Tables, policy: Policy) -> list[str]:
     return tables.names(lambda each: bool(each.name) and Boundary.UNKNOWN < each.boundary < strength)
 
 
-def conditions(tables: Tables) -> dict[str, str]:
-    """What a request must be for anything to change. Match conditions see no variables."""
+def condition(tables: Tables) -> str:
+    """What a request must be for anything to change, the most telling first. Match conditions see no variables."""
     now, before = facts.template("object"), facts.template("oldObject")
     weaker_ones = {name for each in tables.policies if each.spec.upgrade for name in weaker(tables, each)}
-    spec = f"({now}).spec"
-    return {
-        "template-rewritten": f"request.operation == 'CREATE' || ({now}) != ({before})",
-        "class-unset-or-weaker": f"!has({spec}.runtimeClassName)"
-        f" || {spec}.runtimeClassName in {cel.texts(('', *sorted(weaker_ones)))}",
-        "no-replicaset-of-a-deployment": f"!{LEFT_AS_IT_IS}",
-    }
+    name = f"({now}).spec.runtimeClassName"
+    unset = f"!has({name}) || {name} in {cel.texts(('', *sorted(weaker_ones)))}"
+    rewritten = f"request.operation == 'CREATE' || ({now}) != ({before})"
+    return cel.both(unset, rewritten, f"!{LEFT_AS_IT_IS}")
 
 
 def patch(tables: Tables) -> tuple[tuple[Variable, ...], str]:

@@ -134,9 +134,7 @@ def _mutating(made: Tables) -> list[Object]:
         "failurePolicy": "Fail",
         "reinvocationPolicy": "IfNeeded",
         "matchConstraints": _constraints(rules, changing, made),
-        "matchConditions": [
-            {"name": name, "expression": expression} for name, expression in choice.conditions(made).items()
-        ],
+        "matchConditions": [{"name": "class-to-be-given", "expression": choice.condition(made)}],
         "variables": _written(variables, patch),
         "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": patch}}],
     }
@@ -162,6 +160,7 @@ def _validating(made: Tables, mode: Mode, action: str) -> list[Object]:
     spec: Object = {
         "failurePolicy": "Fail",
         "matchConstraints": _constraints(rules, judging, made),
+        "matchConditions": [{"name": "worth-judging", "expression": verdicts.worth_judging(made, mode)}],
         "variables": _written(variables, "variables.denials"),
         "validations": [
             {
