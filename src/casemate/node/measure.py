@@ -4,12 +4,13 @@ Rules:
 
 1. A Pod is a sandbox and one container of the sandbox image, on the Pod network: what every node has. It asks for
    nothing else, and is removed whatever happens; so are those of a measurement that was killed.
-2. Memory is the proportional set size (PSS, proc(5): shared pages are divided among their users) of all processes of
-   the Pod: the shim, and what it started. A Pod's processes are those that name its sandbox among their arguments, and
-   their descendants. It is read when it has been the same, to 2 %, for half a second.
-3. Several Pods run at once, as they do on a node, and the median counts: what they share (the runtime's own program) is
-   then not taken for what each adds. Overhead is the difference to as many Pods of the default handler; less than
-   1 MiB of it is noise.
+2. Memory is what belongs to the processes of the Pod (the shim, and what it started): the proportional share of their
+   anonymous and shared memory (Pss_Anon and Pss_Shmem, proc(5)), in which a sandbox's or a guest's memory is. Pages of
+   programs do not count: the kernel can drop them, and what share of them is a Pod's depends on how many others run. A
+   Pod's processes are those that name its sandbox among their arguments, and their descendants. It is read when it has
+   been the same, to 2 %, for half a second.
+3. Several Pods run at once, as they do on a node, and the median counts. Overhead is the difference to as many Pods of
+   the default handler; less than 1 MiB of it is noise.
 4. Start is the time from the request to a running container.
 5. When no Pod starts under the default handler either, nothing is known about the other one: that is not its failure.
 """
@@ -152,8 +153,8 @@ async def _settled(sandbox: str) -> int:
 
 
 def memory(sandbox: str) -> int:
-    """Bytes of PSS of all processes of a sandbox."""
-    return sum(_pss(pid) for pid in processes(sandbox))
+    """Bytes that belong to all processes of a sandbox (rule 2)."""
+    return sum(_own(pid) for pid in processes(sandbox))
 
 
 def processes(sandbox: str, proc: Path = Path("/proc")) -> set[int]:
@@ -180,9 +181,11 @@ def _ancestors(pid: int, parents: Mapping[int, int]) -> Iterable[int]:
         pid = parents.get(pid, 0)
 
 
-def _pss(pid: int) -> int:
+def _own(pid: int) -> int:
+    """Bytes that belong to a process. Kernels before 5.3 tell no parts, and all counts there."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines()
     except OSError:
         return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
+    found = {line.partition(":")[0]: int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss")}
+    return found["Pss_Anon"] + found.get("Pss_Shmem", 0) if "Pss_Anon" in found else found.get("Pss", 0)
