@@ -27,7 +27,7 @@ from casemate.sources.policies import decode_exception, decode_policy
 Object = dict[str, Any]
 
 FLAGS = ("--disable-admission-plugins=ServiceAccount", "--allow-privileged=true")
-SETTLES = 2.5  # seconds; the API server looks for changed policies once a second
+PATIENCE = 60.0  # seconds; the API server looks for changed policies once a second
 ADMISSION = {
     "MutatingAdmissionPolicy": "mutatingadmissionpolicies",
     "MutatingAdmissionPolicyBinding": "mutatingadmissionpolicybindings",
@@ -116,6 +116,7 @@ class Guarded:
     """A cluster with classes and namespaces, in which policies come and go."""
 
     def __init__(self, cluster: Cluster) -> None:
+        self._settled = 0
         self.client = cluster.client()
         self.client.timeout = httpx.Timeout(30)
         for each in CLASSES:
@@ -131,16 +132,31 @@ class Guarded:
         for each in compiled.objects:
             answer = self.client.post(f"/{PATHS[str(each['kind'])]}", json=each)
             assert answer.status_code == 201, answer.text[:2000]
-        time.sleep(SETTLES)
+        self._settle()
 
     def clear(self) -> None:
         """Take all admission policies away, and wait until they are gone."""
         self._remove_policies()
-        time.sleep(SETTLES)
+        self._settle()
 
     def _remove_policies(self) -> None:
         for kind in ADMISSION:
             self.client.delete(f"/{PATHS[kind]}")
+
+    def _settle(self) -> None:
+        """Wait until a pair of policies bites that was made after all others: whatever came before is then seen."""
+        self._settled += 1
+        mark = f"canary-{self._settled}"
+        for each in _canary(mark):
+            self.client.post(f"/{PATHS[each['kind']]}", json=each)
+        ends = time.monotonic() + PATIENCE
+        while time.monotonic() < ends:
+            body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "canary"}}
+            said = self.client.post("/api/v1/namespaces/bare/configmaps?dryRun=All", json=body)
+            if f"{mark} changed, {mark} refused" in said.text:
+                return
+            time.sleep(0.2)
+        raise AssertionError(f"policies do not bite: {said.text}")
 
     def create(self, body: Object, user: str = "alice", groups: Sequence[str] = ("tenants",), **how: Any) -> Answer:
         """What becomes of creating it; it is not kept unless `keep` says so."""
@@ -178,6 +194,32 @@ class Guarded:
         subject = {"kind": "Group", "name": "everybody", "apiGroup": "rbac.authorization.k8s.io"}
         body = {"metadata": {"name": "everybody"}, "roleRef": role, "subjects": [subject]}
         self.client.post("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", json=body)
+
+
+def _canary(mark: str) -> tuple[Object, ...]:
+    """A policy that marks a ConfigMap and one that refuses what has that mark."""
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["configmaps"]}
+    spec = {
+        "failurePolicy": "Fail",
+        "matchConstraints": {"resourceRules": [rule]},
+        "matchConditions": [{"name": "canary", "expression": "object.metadata.name == 'canary'"}],
+    }
+    patch = f"[JSONPatch{{op: 'add', path: '/data', value: {{'mark': '{mark}'}}}}]"
+    changing = {
+        "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": patch}}],
+        "reinvocationPolicy": "Never",
+    }
+    message = f"(has(object.data) ? object.data.mark : 'nobody') + ' changed, {mark} refused'"
+    refusing = {"validations": [{"expression": "false", "messageExpression": message}]}
+    found: list[Object] = []
+    for kind, body, bound in (
+        ("MutatingAdmissionPolicy", changing, {}),
+        ("ValidatingAdmissionPolicy", refusing, {"validationActions": ["Deny"]}),
+    ):
+        head = {"apiVersion": native.API_VERSION, "metadata": {"name": mark}}
+        found.append({**head, "kind": kind, "spec": {**spec, **body}})
+        found.append({**head, "kind": f"{kind}Binding", "spec": {"policyName": mark, **bound}})
+    return tuple(found)
 
 
 def spec_of(body: Object) -> Object:
