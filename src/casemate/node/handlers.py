@@ -75,9 +75,14 @@ def _read() -> _Rows:
     return msgspec.convert(yaml.safe_load(resources.files(__package__).joinpath("handlers.yaml").read_bytes()), _Rows)
 
 
-def find(names: Sequence[str], search_path: Sequence[str], *, systemd_cgroup: bool) -> tuple[Wanted, ...]:
-    """These handlers with their files. Raises `InputError` for an unknown one, `MissingError` for a missing file."""
-    return tuple(_found(_row(name), search_path, systemd_cgroup=systemd_cgroup) for name in dict.fromkeys(names))
+def find(names: Sequence[str], search_path: Sequence[str], folder: str, *, systemd_cgroup: bool) -> tuple[Wanted, ...]:
+    """These handlers with their files; `folder` is the runtime's configuration's.
+
+    Raises `InputError` for an unknown one, `MissingError` for a missing file.
+    """
+    return tuple(
+        _found(_row(name), search_path, folder, systemd_cgroup=systemd_cgroup) for name in dict.fromkeys(names)
+    )
 
 
 def present(search_path: Sequence[str]) -> tuple[str, ...]:
@@ -102,7 +107,7 @@ def _missing(row: HandlerRow, search_path: Sequence[str]) -> list[str]:
     return missing
 
 
-def _found(row: HandlerRow, search_path: Sequence[str], *, systemd_cgroup: bool) -> Wanted:
+def _found(row: HandlerRow, search_path: Sequence[str], folder: str, *, systemd_cgroup: bool) -> Wanted:
     missing = _missing(row, search_path)
     if missing:
         fix = f"install it, or put it in {', '.join(_read().folders[:2])}"
@@ -112,7 +117,7 @@ def _found(row: HandlerRow, search_path: Sequence[str], *, systemd_cgroup: bool)
         row=row,
         shim=shim,
         program=program,
-        config=_first(row.config) or row.written,
+        config=_first(row.config) or (f"{folder}/{row.written}" if row.written else ""),
         systemd_cgroup=systemd_cgroup,
         programs=tuple(each for each in (shim, program) if each),
     )

@@ -105,8 +105,8 @@ def check(tree: Tree) -> None:
 
 def _supporting(new: Sequence[Wanted], texts: dict[str, str | None]) -> Iterator[FileChange]:
     for each in new:
-        path = each.row.written
-        if path and texts.get(path) is None:
+        path = each.config
+        if each.row.written and texts.get(path) is None:
             why = f"handler {each.name}: its shim's configuration"
             yield FileChange(path=path, before=None, after=gvisor_options(each), why=why)
 

@@ -54,7 +54,7 @@ def _containerd(found: Daemon, where: Where, names: Sequence[str]) -> Prepared:
     plan.check(files)
     before = effective.without_imports(effective.dump(found.binary, str(file)))
     there = effective.runtimes(before)
-    wanted = handlers.find(names, found.search_path, systemd_cgroup=effective.systemd_cgroup(before))
+    wanted = handlers.find(names, found.search_path, str(file.parent), systemd_cgroup=effective.systemd_cgroup(before))
     layout = layouts.named(found.flavour)
     changes = plan.decide(files, layout, major(found), there, wanted, _texts(files, layout, wanted))
     after = _tried(found, files, changes, layout) if changes else before
@@ -66,7 +66,12 @@ def _crio(found: Daemon, where: Where, names: Sequence[str]) -> Prepared:
     layout = layouts.named(found.flavour)
     before = crio_tree.read(Path(found.config_file), Path(layout.drop_ins))
     there = {name: _as_containerd(name, each) for name, each in crio.runtimes(before).items()}
-    wanted = handlers.find(names, found.search_path, systemd_cgroup=crio_tree.systemd_cgroup(before))
+    wanted = handlers.find(
+        names,
+        found.search_path,
+        str(Path(found.config_file).parent),
+        systemd_cgroup=crio_tree.systemd_cgroup(before),
+    )
     files = tree.Tree(tree.Source(found.config_file, "", {}), (), ())
     changes = plan.decide(files, layout, 0, there, wanted, _texts(files, layout, wanted))
     after = crio_tree.with_changes(before, changes, Path(layout.drop_ins))
@@ -106,7 +111,7 @@ def _plan(
 
 def _texts(files: tree.Tree, layout: layouts.Layout, wanted: Sequence[Wanted]) -> dict[str, str | None]:
     """What is at the places that a plan may write to, beside the tree's own files."""
-    places = [each.row.written for each in wanted if each.row.written]
+    places = [each.config for each in wanted if each.row.written]
     places += [str(Path(pattern).parent / plan.DROP_IN) for pattern in files.patterns]
     places += [*layout.template.values()]
     places += [f"{layout.drop_ins}/{name}" for name in (plan.DROP_IN, crio.DROP_IN) if layout.drop_ins]

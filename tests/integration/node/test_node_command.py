@@ -84,7 +84,7 @@ def test_gvisor_is_prepared_with_the_overhead_that_was_measured(old: Node) -> No
         done = casemate("node", "revert", "--socket", old.socket, "--yes")
     assert done.returncode == 0, done.stderr
     assert old.files() == before
-    assert not Path("/etc/containerd/runsc.toml").exists()
+    assert not (old.folder / "runsc.toml").exists()
 
 
 def test_a_measurement_repeats_within_a_tenth(old: Node) -> None:
