@@ -1,7 +1,9 @@
 """The definitions of casemate's own objects: structural schemas, CEL rules, columns, status.
 
 What a schema cannot say (a name beside an object in `permitted`, whether classes exist, how policies fit together) the
-webhook checks when the object is written.
+webhook checks when the object is written. Fields that the schema does not know are kept: the API server would drop them
+without a word, and a policy with a misspelt condition would be another policy (CVE-2025-29778); kept, they make the
+webhook refuse it, or what it could be about if it is there already.
 """
 
 from __future__ import annotations
@@ -61,7 +63,7 @@ def _labels(description: str) -> Schema:
 
 def _object(properties: Schema, description: str = "", **more: Any) -> Schema:
     said = {"description": description} if description else {}
-    return {"type": "object", **said, "properties": properties, **more}
+    return {"type": "object", **said, "properties": properties, "x-kubernetes-preserve-unknown-fields": True, **more}
 
 
 _EXPRESSION = _object(

@@ -50,6 +50,20 @@ def test_a_schema_has_the_fields_of_the_model(kind: str, path: tuple[str, ...], 
     assert set(schema["properties"]) == set(struct.__struct_encode_fields__)
 
 
+def objects_of(schema: Schema) -> list[Schema]:
+    """Every part of a schema that lists fields."""
+    inner = [*schema.get("properties", {}).values(), *([schema["items"]] if "items" in schema else [])]
+    found = [schema] if "properties" in schema else []
+    return [*found, *(one for each in inner for one in objects_of(each))]
+
+
+@pytest.mark.parametrize("kind", ["IsolationPolicy", "NamespacedIsolationPolicy", "IsolationException"])
+def test_a_misspelt_field_reaches_the_webhook(kind: str) -> None:
+    found = objects_of(schemas()[kind])
+    assert len(found) > 3
+    assert all(each["x-kubernetes-preserve-unknown-fields"] for each in found)
+
+
 def deployment() -> Schema:
     documents = yaml.safe_load_all((DEPLOY / "kustomize" / "casemate.yaml").read_text())
     found: Schema = next(each for each in documents if each["kind"] == "Deployment")
