@@ -24,6 +24,7 @@ from casemate.prove.session import Asked
 from casemate.report.proof import print_proofs, proofs_json
 
 app = App(name="prove", help="Show that a boundary is what its name says.")
+app.command("casemate.cli.prove_attestation:attestation", name="attestation", help="Verify a VM's evidence offline.")
 
 _Names = Annotated[list[str], Parameter(negative=())]
 
