@@ -34,6 +34,7 @@ test-setup: setup
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(TEST_PACKAGES))
 	$(BIN)/python tests/cluster/kubernetes.py
 	$(BIN)/python tests/assess/charts.py
+	$(BIN)/python tests/integration/node/containerd2.py
 
 $(INSTALLED): pyproject.toml hatch_build.py src/casemate/engine/cri/cri.proto
 	$(PYTHON) -m venv .venv
