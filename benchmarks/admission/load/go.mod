@@ -1,0 +1,3 @@
+module casemate.local/load
+
+go 1.26
