@@ -95,6 +95,7 @@ class Questions:
     def answers(self, facts: Facts) -> Answers:
         """Where each question holds for a workload."""
         found: Answers = {}
+        several: dict[int, dict[str, None]] = {}
         marks, texts, keyed = self._marks, self._texts, self._keyed
         for name, places in facts.marks.items():
             if name in marks:
@@ -105,10 +106,10 @@ class Questions:
                 continue
             for text, place in values:
                 for number in asked.fitting(text):
-                    held = found.get(number, ())
-                    if place not in held:
-                        found[number] = (*held, place)
-        return found
+                    if number not in several:
+                        several[number] = dict.fromkeys(found.get(number, ()))
+                    several[number][place] = None
+        return found | {number: tuple(places) for number, places in several.items()}
 
     def also(self, answers: Answers, name: str, text: str = "") -> Answers:
         """The answers with one more fact, which is known only after the others: a mark, or a text of a predicate."""

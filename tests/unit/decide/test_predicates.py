@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from workloads import PLAIN, node, runtime_class, workload
 
 from casemate.catalogue import conditions, tables
 from casemate.decide.cases import Cases
-from casemate.decide.facts import POD
+from casemate.decide.facts import POD, Facts
 from casemate.decide.predicates import Questions
 from casemate.model.surroundings import Exposure, Rights, Surroundings
 
@@ -428,3 +430,12 @@ def test_all_holds_at_its_first_part_any_at_each_and_not_nowhere_in_particular()
 def test_a_pods_word_about_its_token_outranks_its_service_accounts(text, tokenless, mounted):
     around = Surroundings(tokenless=frozenset({tokenless}))
     assert bool(holds("service-account-token", text, around)) is mounted
+
+
+def test_thousands_of_places_are_found_in_time_that_grows_with_them():
+    questions = Questions()
+    condition = questions.condition(conditions.read({"image-registry": ["registry.example"]}))
+    images = tuple(("registry.example", f"containers[{number}].image") for number in range(20_000))
+    began = time.process_time()
+    assert len(condition(questions.answers(Facts(values={"image-registry": images})))) == 20_000
+    assert time.process_time() - began < 1
