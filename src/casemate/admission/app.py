@@ -1,8 +1,9 @@
 """The two hot paths as one ASGI callable: a call in, one verdict, one answer.
 
 1. Only POST of JSON to `/mutate` and `/validate`. Everything else is for the application behind this one.
-2. A body has a size limit, and has to arrive in time. All bodies together are bounded: beyond that a caller is told to
-   come back (429), which the API server's client does. The time to judge is bounded too.
+2. A body has a size limit, an object one for its entries (`size`), and it has to arrive in time. All bodies together
+   are bounded: beyond that a caller is told to come back (429), which the API server's client does. The time to judge
+   is bounded too.
 3. Whatever goes wrong while judging is a denial with a clear message: never an admission, never an empty answer.
 4. Without policies, which is while they have not been read yet, everything is denied.
 5. While the process drains, each answer closes its connection, so that callers go elsewhere before it ends.
@@ -20,7 +21,7 @@ from typing import Any, Final, Protocol
 
 import structlog
 
-from casemate.admission import judge, probes, review
+from casemate.admission import judge, probes, review, size
 from casemate.admission.judge import Standing
 from casemate.admission.metrics import Counters
 from casemate.admission.review import AdmissionRequest, Answer, Unreadable
@@ -158,6 +159,12 @@ class Admission:
         if isinstance(request, Unreadable):
             self._counters.refused.labels("malformed").inc()
             return review.denied(request.uid, f"casemate: the request cannot be read: {request.problem} (malformed)")
+        if len(body) > size.SMALL and size.is_too_large(request.new):
+            self._counters.refused.labels("entries").inc()
+            text = (
+                f"casemate: more than {size.MOST_ENTRIES} entries in lists and mappings: too much to judge (malformed)"
+            )
+            return review.denied(request.uid, text)
         with self._tracer.span(scope, request) as span:
             verdict = await self._verdict(request)
             if isinstance(verdict, str):

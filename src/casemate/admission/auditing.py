@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 import structlog
 
+from casemate.admission import size
 from casemate.admission.audit import Object, Tally
 from casemate.admission.kube import Kube, StatusError, Unreached
 from casemate.policy.evaluate import PolicySet
@@ -41,6 +42,9 @@ async def audit(kube: Kube, policies: PolicySet, namespaces: Mapping[str, dict[s
     for path, version, kind in _KINDS:
         try:
             async for value in _objects(kube, path, version, kind):
+                if size.is_too_large(value):
+                    _log.warning("not audited: too many entries", kind=kind, namespace=_namespace(value))
+                    continue
                 tally.take(policies, value, namespaces.get(_namespace(value)), now)
         except (StatusError, Unreached, msgspec.DecodeError) as error:
             _log.warning("not audited", kind=kind, error=str(error))

@@ -145,9 +145,30 @@ def test_only_post_is_answered(served: Served) -> None:
 
 
 def test_a_review_of_several_megabytes_is_judged(served: Served) -> None:
-    large = review(runtimeClassName="runc", nodeSelector={str(number): "x" * 60 for number in range(50_000)})
-    assert len(large) > 3 << 20
-    assert served.post("/validate", large).json()["response"]["allowed"] is False
+    variables = [{"name": f"V{number}", "value": "x" * 1000} for number in range(3_100)]
+    containers = [{"name": "main", "image": "registry.test/web:1", "env": variables}]
+    for runtime_class, allowed in (("gvisor", True), ("runc", False)):
+        large = review(runtimeClassName=runtime_class, containers=containers)
+        assert len(large) > 3 << 20
+        assert served.post("/validate", large).json()["response"]["allowed"] is allowed
+
+
+@pytest.mark.parametrize(
+    "many",
+    [
+        {"tolerations": [{"key": str(number)} for number in range(60_000)]},
+        {"nodeSelector": {str(number): "x" for number in range(60_000)}},
+        {"volumes": [{"name": str(number), "hostPath": {"path": "/"}} for number in range(30_000)]},
+        {"containers": [{"name": str(number), "image": "a"} for number in range(30_000)]},
+    ],
+    ids=lambda many: next(iter(many)),
+)
+def test_an_object_of_too_many_entries_is_denied_at_once(served: Served, many: Object) -> None:
+    began = time.monotonic()
+    answer = served.post("/validate", review(**{"runtimeClassName": "gvisor", **many})).json()["response"]
+    assert not answer["allowed"]
+    assert "entries" in answer["status"]["message"]
+    assert time.monotonic() - began < 3
 
 
 def test_a_body_without_a_length_is_bounded_too(served: Served) -> None:
