@@ -23,7 +23,6 @@ from casemate.engine import cgroup, logs, node
 from casemate.engine.cri import cri_pb2 as pb
 from casemate.engine.cri import stream
 from casemate.engine.cri.client import CriClient
-from casemate.engine.cri.faults import NotFound
 from casemate.engine.translate.security import READ_ONLY_PATHS, masked_paths
 from casemate.errors import CasemateError, IncompleteError, RuntimeFault
 
@@ -35,6 +34,7 @@ ANSWER_SECONDS = 15.0
 
 _LOG = "probe.log"
 _POLL_SECONDS = 0.004
+_OTHERS_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
@@ -155,18 +155,17 @@ async def _first_said(session: stream.Session) -> bytes:
     raise RuntimeFault(f"a command inside says nothing, and ends with {session.exit_code}")
 
 
-async def runs(client: CriClient, where: Sandbox) -> bool:
-    """Whether the sandbox runs still; not when somebody has ended it."""
-    try:
-        return bool((await client.pod_sandbox_status(where.id)).status.state == pb.SANDBOX_READY)
-    except NotFound:
-        return False
-
-
 async def remove(client: CriClient, where: Sandbox, place: Place) -> None:
-    """End the sandbox with all that belongs to it."""
-    await client.stop_pod_sandbox(where.id)
-    await client.remove_pod_sandbox(where.id)
+    """End the sandbox with all that belongs to it, while a kubelet may be doing the same."""
+    for last in (False, False, True):
+        try:
+            await client.stop_pod_sandbox(where.id)
+            await client.remove_pod_sandbox(where.id)
+            break
+        except CasemateError:
+            if last:
+                raise
+            await asyncio.sleep(_OTHERS_SECONDS)
     await asyncio.to_thread(_clear, where.uid, place)
 
 
