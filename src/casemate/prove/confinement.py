@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from casemate.model.boundary import Boundary
 from casemate.model.proof import Observation
+from casemate.prove import machine
 from casemate.prove.facts import Processes
 from casemate.prove.gvisor import host_passing
 from casemate.prove.kinds import Kind, is_sentry
+from casemate.prove.label import confines
 from casemate.prove.observed import all_of, listed, on_node
 from casemate.prove.tasks import Task
 
@@ -34,7 +36,7 @@ def confinement(processes: Processes, kind: Kind) -> Iterator[Observation]:
         case Kind.CONTAINER:
             yield from _container(processes)
         case Kind.MACHINE:
-            yield from ()
+            yield from machine.observe(processes)
 
 
 def _sentry(processes: Processes) -> Iterator[Observation]:
@@ -68,8 +70,9 @@ def _container(processes: Processes) -> Iterator[Observation]:
     yield _separate(inside, processes, Boundary.SHARED, Boundary.UNKNOWN)
     if not processes.node.modules:
         return
-    labels = {each.label for each in inside}
-    yield on_node("security-module", Boundary.SHARED, f"{', '.join(processes.node.modules)}: {listed(labels)}")
+    labels = {each.label or "no label" for each in inside}
+    free = "" if all(confines(each.label) for each in inside) else ", which does not confine all of them"
+    yield on_node("security-module", Boundary.SHARED, f"{', '.join(processes.node.modules)}: {listed(labels)}{free}")
 
 
 def _separate(tasks: Sequence[Task], processes: Processes, held: Boundary, failed: Boundary) -> Observation:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from casemate.prove.inside import Report
 from casemate.prove.programs import Examined
 from casemate.prove.tasks import Task
+from casemate.prove.vmm import Monitor
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ class Control:
 class Processes:
     """What the node runs for a sandbox. `pause` is CRI's own process, `unread` how many may not be looked at.
 
-    `program` is what the engine's configuration names for the handler, `own_wasm` the digest of our Wasm engine.
+    `program` is what the engine's configuration names for the handler, `own_wasm` the digest of our Wasm engine;
+    `machines` are those of the processes that are virtual machine monitors.
     """
 
     tasks: tuple[Task, ...]
@@ -62,6 +64,7 @@ class Processes:
     program: Examined | None
     own_wasm: str
     node: NodeKernel
+    machines: tuple[Monitor, ...] = ()
 
     @property
     def working(self) -> tuple[Task, ...]:

@@ -26,7 +26,8 @@ def from_inside(facts: Facts, kind: Kind) -> Iterator[Observation]:
     told = f"{report.kernel.boot_id}, {'' if same else 'not '}the node's"
     yield said("boot-id", min(kind.boundary, Boundary.SHARED) if same else kind.boundary, told)
     yield said("kernel", kind.boundary, f"{report.kernel.release}; {report.kernel.version}; log: {report.kernel.log}")
-    yield said("machine", kind.boundary, _machine(report))
+    bare = kind is Kind.MACHINE and bool(report.machine.vendor) and not report.machine.hypervisor
+    yield said("machine", Boundary.SHARED if bare else kind.boundary, _machine(report))
     open_ = sorted(path for path, error in report.surface.items() if not error)
     yield said("surface", kind.boundary, f"readable: {', '.join(open_) or 'nothing'}")
     if kind is Kind.GVISOR:

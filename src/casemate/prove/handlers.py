@@ -28,9 +28,10 @@ from casemate.engine.install import tools
 from casemate.errors import CasemateError
 from casemate.model.boundary import Boundary
 from casemate.model.proof import Observation, Program, Proof, Result, Side
-from casemate.prove import inside, node_kernel, rules, sandbox, tasks
+from casemate.prove import inside, node_kernel, rules, sandbox, tasks, vmm
 from casemate.prove.facts import Challenge, Control, Facts, Found, NodeKernel, Processes
 from casemate.prove.image import CHALLENGE_LENGTH, MODULE, PROBE, Prober
+from casemate.prove.kinds import is_monitor
 from casemate.prove.programs import Examined, examine
 from casemate.prove.sandbox import Place, Sandbox
 from casemate.prove.tasks import Digests, Seen
@@ -280,7 +281,8 @@ def look_at(seen: Sequence[Seen], pause: int, program: Examined | None, bench: B
             task = tasks.look(each.pid, bench.digests)
             unread += task is None
             read += [task] if task else []
-    return Processes(tuple(read), unread, pause, program, bench.own_wasm, bench.kernel)
+    machines = tuple(vmm.look(each, bench.digests) for each in read if is_monitor(each))
+    return Processes(tuple(read), unread, pause, program, bench.own_wasm, bench.kernel, machines)
 
 
 def _lies_there(bench: Bench, seen: Sequence[Seen], pause: int, container: str, program: str) -> str:

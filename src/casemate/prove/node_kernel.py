@@ -18,8 +18,14 @@ def look() -> NodeKernel:
         boot_id=Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip(),
         release=platform.release(),
         namespaces=_namespaces(),
-        modules=tuple(each for each in node.gather().lsms if each in _CONFINING),
+        modules=tuple(each for each in node.gather().lsms if each in _CONFINING and not _permissive(each)),
     )
+
+
+def _permissive(module: str) -> bool:
+    """Whether SELinux only writes down what it would refuse (selinuxfs)."""
+    enforce = Path("/sys/fs/selinux/enforce")
+    return module == "selinux" and enforce.exists() and enforce.read_text(encoding="ascii").strip() != "1"
 
 
 def _namespaces() -> dict[str, int]:

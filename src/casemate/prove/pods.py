@@ -25,6 +25,7 @@ from casemate.prove.confinement import OWN_NAMESPACES, confinement, filtered
 from casemate.prove.facts import NodeKernel, Processes
 from casemate.prove.handlers import Bench, look_at, process_id, used_programs
 from casemate.prove.kinds import Kind, recognise
+from casemate.prove.label import confines
 from casemate.prove.observed import on_node
 from casemate.prove.programs import Examined
 from casemate.prove.tasks import Task
@@ -110,7 +111,9 @@ def _hardened(processes: Processes) -> Observation:
     lacking = sorted({name for each in processes.working for name in _lacking(each, processes.node)})
     if lacking:
         return on_node("hardening", Boundary.SHARED, f"not hardened: {', '.join(lacking)}")
-    return on_node("hardening", Boundary.HARDENED, f"all {len(processes.working)} processes are hardened")
+    modules = ", ".join(processes.node.modules)
+    by = f"by {modules} too" if modules else "the node has no security module"
+    return on_node("hardening", Boundary.HARDENED, f"all {len(processes.working)} processes are hardened, {by}")
 
 
 def _lacking(task: Task, node: NodeKernel) -> Iterator[str]:
@@ -124,5 +127,5 @@ def _lacking(task: Task, node: NodeKernel) -> Iterator[str]:
         yield "capabilities"
     if any(task.namespaces[name] == node.namespaces[name] for name in OWN_NAMESPACES):
         yield "namespaces of the node"
-    if node.modules and task.label in ("", "unconfined"):
-        yield "no security module"
+    if node.modules and not confines(task.label):
+        yield f"not confined by {' or '.join(node.modules)} ({task.label or 'no label'})"

@@ -17,8 +17,8 @@
    of its own; and its options must pass nothing of the host through (gvisor.py).
 8. A Wasm runtime must refuse a native program, started and by exec, and confine its engine with a filter of its own
    above the Pod's.
-9. A virtual machine's kernel must tell another boot than the node's; its monitor must come from a package or a known
-   build.
+9. A virtual machine's kernel must tell another boot than the node's, and an x86 processor in it a hypervisor; its
+   monitor must come from a package or a known build, and run the guest as the node's kernel sees it (machine.py).
 10. A container on the node's kernel is `shared` when what every Pod gets there is enforced: the seccomp filter that was
     asked for, namespaces of its own, and none of the primitives with which escapes begin. One that enforces less is
     weaker than anything that has a name.

@@ -9,6 +9,7 @@ from casemate.prove.inside import Kernel, Machine, Report
 from casemate.prove.kinds import RUNSC, WASM_ENGINE
 from casemate.prove.programs import Examined
 from casemate.prove.tasks import Task
+from casemate.prove.vmm import Monitor
 
 NODE = NodeKernel(
     boot_id="node-boot",
@@ -131,7 +132,7 @@ def monitor(**changes: object) -> Task:
     """A virtual machine monitor."""
     plain = task(
         PAUSE,
-        arguments=("qemu-system-x86_64", "-name", "sandbox-1"),
+        arguments=("qemu-system-x86_64", "-name", "sandbox-1", "-kernel", "/opt/kata/vmlinux"),
         program="/usr/bin/qemu-system-x86_64",
         digest="sha256:qemu",
         file=(1, 4),
@@ -140,13 +141,25 @@ def monitor(**changes: object) -> Task:
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
+def watched(*options: str, machines: int | None = 1, processors: int | None = 2) -> Monitor:
+    """The same as the node's kernel has it: what it holds, and options beside those."""
+    return Monitor(PAUSE, (*monitor().arguments, *options), machines, processors, "sha256:kernel")
+
+
+def with_monitor(facts: Facts, *options: str, machines: int | None = 1, processors: int | None = 2) -> Facts:
+    """The same with a monitor that holds or was told something else."""
+    seen = watched(*options, machines=machines, processors=processors)
+    tasks = (monitor(arguments=seen.arguments),)
+    return replace(facts, processes=replace(facts.processes, tasks=tasks, machines=(seen,)))
+
+
 def machine() -> Facts:
     """A sandbox in a virtual machine."""
     return replace(
         container(),
         challenge=ANSWERED,
         command=ANSWERED,
-        processes=Processes((monitor(),), 0, PAUSE, QEMU_FILE, WASM, NODE),
+        processes=Processes((monitor(),), 0, PAUSE, QEMU_FILE, WASM, NODE, (watched(),)),
         report=report("another", escapes=("mount",)),
         prober_found="",
     )
