@@ -1,8 +1,8 @@
 """Compare the evaluator with the oracle on random policies, exceptions and requests.
 
-`python tests/corpus/fuzz_policies.py --pairs N --seed S [--state FILE]`. A round has its own seed: one cluster, some sets
-of policies and exceptions, some requests; every set is asked about every request, and each is one pair. With a state
-file a run that was stopped goes on where it was.
+`python tests/corpus/fuzz_policies.py --pairs N --seed S [--state FILE]`. A round has its own seed: one cluster, some
+sets of policies and exceptions, some requests; every set is asked about every request, and each is one pair. With a
+state file a run that was stopped goes on where it was.
 """
 
 from __future__ import annotations

@@ -120,10 +120,11 @@ def cluster(rng: random.Random) -> Known:
     if not complete and rng.random() < 0.5:
         names = rng.sample(list(CLASSES), 3)
     nodes = tuple(_node(rng, number) for number in range(rng.choice((0, 0, 1, 3))))
-    return Known(complete, {name: _class(name) for name in names}, nodes)
+    return Known(complete, {name: runtime_class(name) for name in names}, nodes)
 
 
-def _class(name: str) -> Object:
+def runtime_class(name: str) -> Object:
+    """One of `CLASSES` as it is written."""
     written = copy.deepcopy(CLASSES[name])
     metadata = {"name": name, **written.pop("metadata", {})}
     return {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": metadata, **written}
@@ -235,13 +236,18 @@ def _exception(rng: random.Random, number: int) -> Object:
     return {"apiVersion": "casemate.dev/v1alpha1", "kind": "IsolationException", "metadata": meta, "spec": spec}
 
 
-def asked(rng: random.Random) -> Asked:
-    """One request."""
-    namespace = rng.choice([*NAMESPACES, "team-a", "team-a", "team-b"])
+def asked(rng: random.Random, *, plain: bool = False) -> Asked:
+    """One request. A plain one makes something that an API server could admit, in a namespace that is known."""
+    names = [each for each in NAMESPACES if not (plain and each == "kube-system")]
+    namespace = rng.choice([*names, "team-a", "team-a", "team-b"])
     labels = {**NAMESPACES[namespace], "kubernetes.io/metadata.name": namespace}
     user, groups = rng.choice(ASKERS)
     kind = rng.choice([*KINDS, "Pod", "Pod", "Pod"])
     pod = _pod(rng, namespace)
+    if plain:
+        _make_valid(rng, pod)
+        user, groups = (user or "alice", groups)
+        return Asked(_whole(pod, kind), namespace, labels, "CREATE", user, groups)
     old = _before(rng, pod) if rng.random() < 0.3 else None
     return Asked(
         value=_whole(pod, kind),
@@ -252,6 +258,26 @@ def asked(rng: random.Random) -> Asked:
         groups=groups,
         old=_whole(old, kind) if old else None,
     )
+
+
+def _make_valid(rng: random.Random, pod: Object) -> None:
+    """Take out what an API server refuses by itself, whatever the policies say."""
+    spec = pod["spec"]
+    kept = ("containers", "initContainers", "runtimeClassName", "hostUsers", "serviceAccountName", "volumes")
+    pod["spec"] = spec = {key: spec[key] for key in (*kept, "securityContext") if key in spec}
+    for each in (*spec["containers"], *spec.get("initContainers", ())):
+        context = each.get("securityContext", {})
+        for key in ("windowsOptions", "procMount"):
+            context.pop(key, None)
+        if context.get("seccompProfile") == {"type": "Localhost"}:
+            context["seccompProfile"] = {"type": "Unconfined"}
+        if context.get("privileged") or "SYS_ADMIN" in context.get("capabilities", {}).get("add", ()):
+            context.pop("allowPrivilegeEscalation", None)
+        if oracle.image(each["image"]) is None:
+            each["image"] = rng.choice(IMAGES)
+    spec.get("securityContext", {}).pop("windowsOptions", None)
+    if spec.get("securityContext", {}).get("seccompProfile") == {"type": "Localhost"}:
+        spec["securityContext"].pop("seccompProfile")
 
 
 def _whole(pod: Object, kind: str) -> Object:
