@@ -92,7 +92,7 @@ class Trial:
 
     def _until_right(self, each: Try, ends: float) -> Played:
         found = self._played(each)
-        while found.wrong and time.monotonic() < ends:
+        while found.wrong and not found.by_server and time.monotonic() < ends:
             time.sleep(_PAUSE_SECONDS)
             found = self._played(each)
         return found
@@ -176,6 +176,8 @@ def renewed(document: Object) -> Object:
     spec = document.get("spec")
     if not isinstance(spec, dict) or "expires" not in spec:
         return document
-    left = datetime.datetime.fromisoformat(str(spec["expires"])) - datetime.datetime.fromisoformat(CLOCK)
+    written = str(spec["expires"])
+    whole = written if "T" in written else f"{written}T23:59:59Z"
+    left = datetime.datetime.fromisoformat(whole) - datetime.datetime.fromisoformat(CLOCK)
     ends = datetime.datetime.now(datetime.UTC) + left
     return document | {"spec": spec | {"expires": ends.strftime("%Y-%m-%dT%H:%M:%SZ")}}
