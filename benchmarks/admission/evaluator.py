@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import datetime
 import gc
-import json
 import random
 import statistics
 import time
@@ -145,7 +144,3 @@ def measure() -> dict[str, dict[str, int]]:
         name: {"median": round(statistics.median(found)), "lowest": round(min(found)), "highest": round(max(found))}
         for name, found in rates.items()
     }
-
-
-if __name__ == "__main__":
-    print(json.dumps(measure(), indent=2))

@@ -40,6 +40,7 @@ var (
 	allowed = []byte(`"allowed":true`)
 	patched = []byte(`"patch":"`)
 	emptied = []byte(`"patch":"W10="`) // an empty list
+	refused = []byte("denied the request")
 	gvisor  = []byte(`"runtimeClassName":"gvisor"`)
 )
 
@@ -138,10 +139,10 @@ func (w *worker) sample(text string) {
 	}
 }
 
-// verdict reads the answer of a webhook, or that of the API server (201 and 403).
+// verdict reads the answer of a webhook, or that of the API server: 201, or the status that the webhook chose.
 func verdict(status int, body []byte) string {
 	switch {
-	case status == 403 || bytes.Contains(body, denied):
+	case bytes.Contains(body, denied), status >= 400 && bytes.Contains(body, refused):
 		return "deny"
 	case status == 201 && bytes.Contains(body, gvisor):
 		return "change"
