@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from casemate.model.boundary import Boundary
 from casemate.model.proof import Observation
 from casemate.prove import machine
-from casemate.prove.facts import Processes
+from casemate.prove.facts import NodeKernel, Processes
 from casemate.prove.gvisor import host_passing
 from casemate.prove.kinds import Kind, is_sentry
 from casemate.prove.label import confines
@@ -82,6 +82,31 @@ def _separate(tasks: Sequence[Task], processes: Processes, held: Boundary, faile
         return on_node("namespaces", failed, f"{', '.join(same)}: the node's own")
     own = all(each.own_user_namespace for each in tasks) and tasks
     return on_node("namespaces", held, f"{', '.join(OWN_NAMESPACES)}{', user' if own else ''}: its own")
+
+
+def hardened(processes: Processes) -> Observation:
+    """Whether all processes of a Pod on the node's kernel are confined as far as the node can (`pods`, rule 4)."""
+    lacking = sorted({name for each in processes.working for name in _lacking(each, processes.node)})
+    if lacking:
+        return on_node("hardening", Boundary.SHARED, f"not hardened: {', '.join(lacking)}")
+    modules = ", ".join(processes.node.modules)
+    by = f"by {modules} too" if modules else "the node has no security module"
+    return on_node("hardening", Boundary.HARDENED, f"all {len(processes.working)} processes are hardened, {by}")
+
+
+def _lacking(task: Task, node: NodeKernel) -> Iterator[str]:
+    if not task.own_user_namespace:
+        yield "the node's user namespace"
+    if not filtered(task):
+        yield "no seccomp filter"
+    if not task.no_new_privileges:
+        yield "may gain privileges"
+    if task.effective:
+        yield "capabilities"
+    if any(task.namespaces[name] == node.namespaces[name] for name in OWN_NAMESPACES):
+        yield "namespaces of the node"
+    if node.modules and not confines(task.label):
+        yield f"not confined by {' or '.join(node.modules)} ({task.label or 'no label'})"
 
 
 def _twice_filtered(task: Task) -> bool:

@@ -21,14 +21,12 @@ from casemate.errors import CasemateError
 from casemate.model.boundary import Boundary
 from casemate.model.proof import Observation, Proof, Result, Side
 from casemate.prove import rules, tasks
-from casemate.prove.confinement import OWN_NAMESPACES, confinement, filtered
-from casemate.prove.facts import NodeKernel, Processes
+from casemate.prove.confinement import confinement, hardened
+from casemate.prove.facts import Processes
 from casemate.prove.handlers import Bench, look_at, process_id, used_programs
 from casemate.prove.kinds import Kind, recognise
-from casemate.prove.label import confines
 from casemate.prove.observed import on_node
 from casemate.prove.programs import Examined
-from casemate.prove.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ def _observe(pod: RunningPod, handler: Proof | None, processes: Processes) -> It
         return
     yield from rules.drawn_by(processes, kind)
     if kind is Kind.CONTAINER:
-        yield _hardened(processes)
+        yield hardened(processes)
     else:
         yield from confinement(processes, kind)
 
@@ -105,27 +103,3 @@ def _of_handler(handler: Proof | None, kind: Kind) -> Observation:
     proven = handler is not None and handler.result is Result.PROVEN
     value = f"{handler.handler} is {handler.result}: {handler.shown}" if handler else "its handler was not tried"
     return Observation(id="handler-proof", side=Side.CONTROL, value=value, supports=kind.boundary if proven else None)
-
-
-def _hardened(processes: Processes) -> Observation:
-    lacking = sorted({name for each in processes.working for name in _lacking(each, processes.node)})
-    if lacking:
-        return on_node("hardening", Boundary.SHARED, f"not hardened: {', '.join(lacking)}")
-    modules = ", ".join(processes.node.modules)
-    by = f"by {modules} too" if modules else "the node has no security module"
-    return on_node("hardening", Boundary.HARDENED, f"all {len(processes.working)} processes are hardened, {by}")
-
-
-def _lacking(task: Task, node: NodeKernel) -> Iterator[str]:
-    if not task.own_user_namespace:
-        yield "the node's user namespace"
-    if not filtered(task):
-        yield "no seccomp filter"
-    if not task.no_new_privileges:
-        yield "may gain privileges"
-    if task.effective:
-        yield "capabilities"
-    if any(task.namespaces[name] == node.namespaces[name] for name in OWN_NAMESPACES):
-        yield "namespaces of the node"
-    if node.modules and not confines(task.label):
-        yield f"not confined by {' or '.join(node.modules)} ({task.label or 'no label'})"
