@@ -2,7 +2,7 @@
 
 1. The packages are fetched by apt, which checks their signatures, and unpacked into the cache: this machine's own boot
    and policies are not touched. What is there is whole: it is moved there last.
-2. The newest version that apt offers is taken at set-up, and whatever is there afterwards.
+2. The newest version that apt offers is taken the first time, and kept.
 """
 
 from __future__ import annotations
@@ -58,12 +58,13 @@ def newest() -> GuestKernel:
 
 
 def bring() -> GuestKernel:
-    """Fetch and unpack what is not here yet."""
+    """Fetch and unpack them, unless that was done before."""
+    if any(CACHE.glob("linux-*")):
+        return newest()
+    subprocess.run(["apt-get", "update", "-qq"], check=True)
     package = _ask("apt-cache", "depends", "--important", _META).rpartition("Depends: ")[2].split()[0]
     version = _ask("apt-cache", "show", "--no-all-versions", package).partition("\nVersion: ")[2].split()[0]
     done = CACHE / f"linux-{version}"
-    if done.exists():
-        return GuestKernel(done)
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE, prefix=".unpacking-") as folder:
         subprocess.run(["apt-get", "download", "-qq", f"{package}={version}", "apparmor"], cwd=folder, check=True)

@@ -13,7 +13,7 @@ import os
 import select
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import chain
@@ -26,6 +26,7 @@ from casemate.engine.install import tools
 QEMU = Path("/usr/bin/qemu-system-x86_64")
 VIRTIOFSD = Path("/usr/lib/qemu/virtiofsd")
 READY = "casemate-guest-ready"
+PLAIN = ("-nodefaults", "-no-user-config", "-display", "none")
 _CGROUPS = Path("/sys/fs/cgroup")
 _PATIENCE = 60.0
 _INIT = f"""#!/bin/busybox sh
@@ -99,6 +100,18 @@ def _entry(name: str, mode: int, data: bytes) -> bytes:
 
 
 @contextmanager
+def started(name: str, program: Path, *arguments: str) -> Iterator[Guest]:
+    """A program in a cgroup of its own, as a sandbox's monitor is; nothing is known of a guest."""
+    with _cgroup(name) as cgroup:
+        process = _start(cgroup, str(program), *arguments)
+        try:
+            _await(lambda: Path(f"/proc/{process.pid}/exe").samefile(program))
+            yield Guest(process, cgroup)
+        finally:
+            _end(process)
+
+
+@contextmanager
 def booted(
     kernel: GuestKernel, ram: Path, name: str, *options: str, shares: Mapping[str, str] | None = None
 ) -> Iterator[Guest]:
@@ -110,7 +123,7 @@ def booted(
         console = ("-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console")
         line = ("-append", "console=ttyS0 quiet loglevel=0 panic=-1 apparmor=1 security=apparmor")
         start = ("-kernel", str(kernel.image), "-initrd", str(ram), *line, "-m", "256")
-        plain = ("-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-accel", "tcg", "-name", name)
+        plain = (*PLAIN, "-no-reboot", "-accel", "tcg", "-name", name)
         process = _start(cgroup, str(QEMU), *plain, *memory, *console, *start, *chain(*given), *options)
         stack.callback(_end, process)
         guest = Guest(process, cgroup)
@@ -125,9 +138,7 @@ def _shared(tag: str, folder: str, beside: Path, cgroup: str) -> Iterator[tuple[
     options = f"source={folder},cache={cache},sandbox=chroot"
     process = _start(cgroup, str(VIRTIOFSD), f"--socket-path={socket}", "-o", options)
     try:
-        ends = time.monotonic() + _PATIENCE
-        while not socket.exists() and time.monotonic() < ends:
-            time.sleep(0.02)
+        _await(socket.exists)
         yield ("-chardev", f"socket,id={tag},path={socket}", "-device", f"vhost-user-fs-pci,chardev={tag},tag={tag}")
     finally:
         _end(process)
@@ -146,12 +157,28 @@ def _cgroup(name: str) -> Iterator[str]:
                 each.rmdir()
 
 
+@contextmanager
+def monitor(name: str, *options: str) -> Iterator[Guest]:
+    """A real monitor that is set up and waits: its guest, where it has one, never runs."""
+    with started(name, QEMU, *PLAIN, *options, "-S", "-qmp", "stdio") as waiting:
+        waiting.tell('{"execute": "qmp_capabilities"}')
+        waiting.line('"return"')
+        yield waiting
+
+
 def _start(cgroup: str, *command: str) -> subprocess.Popen[bytes]:
     tree = _CGROUPS if (_CGROUPS / "cgroup.procs").exists() else _CGROUPS / "pids"
     pipe = subprocess.PIPE
     joined = 'echo $$ >"$0" && exec "$@"'
     line = ["sh", "-c", joined, f"{tree}{cgroup}/cgroup.procs", *command]
     return subprocess.Popen(line, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT)
+
+
+def _await(holds: Callable[[], bool]) -> None:
+    ends = time.monotonic() + _PATIENCE
+    while not holds():
+        assert time.monotonic() < ends
+        time.sleep(0.02)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
