@@ -74,7 +74,7 @@ class Running:
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Cluster:
-        etcd, peer, port = _free_port(), _free_port(), _free_port()
+        etcd, peer, port = free_port(), free_port(), free_port()
         self._start("etcd", *_etcd(self.folder, etcd, peer))
         _sign(self.folder)
         self._start("kube-apiserver", *_server(self.folder, etcd, port), *self._flags)
@@ -158,7 +158,8 @@ def _server(folder: Path, etcd: int, port: int) -> tuple[str, ...]:
     )
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback on which nobody listens now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -25,7 +25,7 @@ from typing import Final
 
 import kubernetes
 import yaml
-from apiserver import Cluster, Running
+from apiserver import Cluster, Running, free_port
 
 from casemate.engine import known_handlers, lifecycle
 from casemate.engine.containerd import namespace
@@ -69,33 +69,47 @@ class RunningNode:
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Node:
-        lifecycle.start(self._engine)
-        cluster = self._api.__enter__()
-        node = Node(cluster, self._engine)
-        _tokens_and_classes(node)
-        self._start("kube-controller-manager", *_manager(node))
-        self._start("kube-scheduler", *_scheduler(node))
-        self._start("kubelet", *_kubelet(node))
-        _await_ready(node)
+        try:
+            lifecycle.start(self._engine)
+            node = Node(self._api.__enter__(), self._engine)
+            _classes(node)
+            self._start("kube-controller-manager", *_manager(node))
+            self._start("kube-scheduler", *_scheduler(node))
+            (self._folder / "kubelet.yaml").write_text(yaml.safe_dump(_kubelet_config(node)))
+            node.manifests().mkdir()
+            self._start("kubelet", *_kubelet(node))
+            _await_ready(node)
+        except BaseException:
+            self.__exit__()
+            raise
         return node
 
     def __exit__(self, *_: object) -> None:
         for process in reversed(self._processes):
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            _end(process)
         self._api.__exit__()
         lifecycle.stop(self._engine)
+
+    def restart_kubelet(self, node: Node) -> None:
+        """End kubelet, and start it as it was; its Pods run on."""
+        _end(self._processes.pop())
+        self._start("kubelet", *_kubelet(node))
 
     def _start(self, name: str, *command: str) -> None:
         with (self._folder / f"{name}.log").open("wb") as log:
             self._processes.append(subprocess.Popen(command, stdout=log, stderr=log))
 
 
-def _tokens_and_classes(node: Node) -> None:
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _classes(node: Node) -> None:
     classes = [each.name for each in known_handlers.load(node.engine)]
     named = {handler: name for name, handler in CLASSES.items()}
     for handler in classes:
@@ -129,13 +143,10 @@ def _scheduler(node: Node) -> tuple[str, ...]:
 
 def _kubelet(node: Node) -> list[str]:
     folder = node.cluster.folder
-    node.manifests().mkdir()
-    config = folder / "kubelet.yaml"
-    config.write_text(yaml.safe_dump(_kubelet_config(node)))
     return namespace.command(
         node.engine,
         str(kubernetes.binary("kubelet")),
-        f"--config={config}",
+        f"--config={folder}/kubelet.yaml",
         f"--kubeconfig={node.cluster.kubeconfig('admin')}",
         f"--root-dir={node.engine.root}/kubelet",
         f"--hostname-override={NAME}",
@@ -155,6 +166,7 @@ def _kubelet_config(node: Node) -> dict[str, object]:
         "enforceNodeAllocatable": [],
         "evictionHard": {"memory.available": "1Mi"},
         "address": "127.0.0.1",
+        "port": free_port(),
         "healthzPort": 0,
         "authentication": {"anonymous": {"enabled": False}, "webhook": {"enabled": True}},
         "authorization": {"mode": "Webhook"},

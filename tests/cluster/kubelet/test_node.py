@@ -1,66 +1,74 @@
-"""A kubelet node on the engine's containerd: classes reach their handlers, static Pods are seen."""
+"""A kubelet node on the engine's containerd: classes reach their handlers, Pods outlive kubelet, nothing stays."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import yaml
-from node import Node
+from kubelet_pods import await_ready, containers, pod, pods, read, ready_sandboxes, remove, start, until
+from node import NAME, Node, RunningNode
+
+from casemate.node import measure
 
 pytestmark = pytest.mark.root
 
-PODS = "/api/v1/namespaces/default/pods"
-SECONDS = 60.0
-
 
 @pytest.mark.parametrize(("class_name", "handler"), [(None, "runc"), ("crun", "crun"), ("gvisor", "runsc")])
-def test_a_pod_lands_on_the_handler_of_its_class(
-    node: Node, sandboxes: Callable[[], dict[str, str]], class_name: str | None, handler: str
-) -> None:
+def test_a_pod_lands_on_the_handler_of_its_class(node: Node, class_name: str | None, handler: str) -> None:
     name = f"lands-{handler}"
-    node.cluster.apply(PODS, pod(name, class_name))
-    until(lambda: phase(node, name) == "Running", lambda: phase(node, name))
-    assert sandboxes()[name] in (handler, "" if class_name is None else handler)
+    start(node, pod(name, class_name))
+    assert ready_sandboxes(node)[name] in (handler, "" if class_name is None else handler)
 
 
-def test_a_static_pod_is_mirrored(node: Node) -> None:
+def test_the_node_offers_what_its_classes_name(node: Node) -> None:
+    classes = read(node, "/apis/node.k8s.io/v1/runtimeclasses")["items"]
+    assert {"crun", "gvisor", "runc", "wasm"} <= {each["metadata"]["name"] for each in classes}
+    conditions = read(node, f"/api/v1/nodes/{NAME}")["status"]["conditions"]
+    assert {each["status"] for each in conditions if each["type"] == "Ready"} == {"True"}
+
+
+@pytest.fixture
+def static(node: Node) -> Iterator[str]:
+    """The name of a static Pod that runs."""
     file = node.manifests() / "static.yaml"
-    file.write_text(yaml.safe_dump(pod("static", None)))
-    until(lambda: phase(node, "static-node-1") == "Running", lambda: phase(node, "static-node-1"))
+    file.write_text(yaml.safe_dump(pod("static")))
+    name = f"static-{NAME}"
+    await_ready(node, name)
+    yield name
     file.unlink()
 
 
-def pod(name: str, class_name: str | None) -> dict[str, object]:
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": "default"},
-        "spec": {
-            "automountServiceAccountToken": False,
-            "terminationGracePeriodSeconds": 0,
-            "containers": [
-                {
-                    "name": "app",
-                    "image": "casemate.local/busybox:1",
-                    "imagePullPolicy": "Never",
-                    "args": ["sleep", "3600"],
-                }
-            ],
-        }
-        | ({"runtimeClassName": class_name} if class_name else {}),
-    }
+def test_a_static_pod_is_mirrored(node: Node, static: str) -> None:
+    assert "kubernetes.io/config.mirror" in read(node, f"{pods()}/{static}")["metadata"]["annotations"]
+    assert static in ready_sandboxes(node)
 
 
-def phase(node: Node, name: str) -> str:
-    with node.cluster.client() as client:
-        answer = client.get(f"{PODS}/{name}")
-    return str(answer.json()["status"].get("phase")) if answer.is_success else answer.text
+@pytest.mark.parametrize("class_name", [None, "gvisor"])
+def test_a_deleted_pod_leaves_nothing(node: Node, class_name: str | None) -> None:
+    name = f"deleted-{class_name}".lower()
+    start(node, pod(name, class_name))
+    uid = read(node, f"{pods()}/{name}")["metadata"]["uid"]
+    container = containers(node)[f"{name}/app"]
+    assert measure.processes(container)
+    remove(node, f"{pods()}/{name}")
+    until(lambda: name not in ready_sandboxes(node), lambda: str(ready_sandboxes(node)))
+    until(lambda: not _left(node, uid, container), lambda: str(_left(node, uid, container)))
 
 
-def until(holds: Callable[[], bool], shown: Callable[[], str]) -> None:
-    ends = time.monotonic() + SECONDS
-    while not holds():
-        assert time.monotonic() < ends, shown()
-        time.sleep(0.3)
+def _left(node: Node, uid: str, container: str) -> list[str]:
+    """Processes, cgroups and volumes of a Pod."""
+    processes = [f"process {each}" for each in measure.processes(container)]
+    cgroups = [str(each) for each in Path("/sys/fs/cgroup").glob(f"**/pod{uid}")]
+    volumes = [str(each) for each in (node.engine.root / "kubelet" / "pods").glob(uid)]
+    return [*processes, *cgroups, *volumes]
+
+
+def test_pods_outlive_a_restart_of_kubelet(node: Node, running_node: RunningNode) -> None:
+    start(node, pod("outlives", "gvisor"))
+    before = containers(node)
+    running_node.restart_kubelet(node)
+    start(node, pod("after-restart", "crun"))
+    after = containers(node)
+    assert {each: after.get(each) for each in before} == before
