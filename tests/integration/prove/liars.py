@@ -41,6 +41,7 @@ def liars(paths: EnginePaths, folder: Path) -> Iterable[RuntimeTable]:
     yield _runc("gvisor", RUNC)
     yield _runc("fortress", RUNC)
     yield _runc("kata", "/nowhere/kata")
+    yield _runc("kata-qemu", _beside_a_monitor(folder))
     yield _runc("runsc-disguised", _disguise(folder))
     yield _runc("runsc-crun", CRUN)
     for name, flags in {
@@ -118,6 +119,29 @@ def _disguise(folder: Path) -> str:
         f"os.execvp('setarch', ['setarch', '--uname-2.6', '{RUNC}', *sys.argv[1:]])\n",
     )
     return str(edit)
+
+
+def _beside_a_monitor(folder: Path) -> str:
+    """runc, that starts a program of a monitor's name in the Pod's cgroup beside each container."""
+    monitor = folder / "qemu-system-x86_64"
+    shutil.copy("/bin/busybox", monitor)
+    return str(
+        _script(
+            folder / "beside-a-monitor",
+            f"#!{sys.executable}\n"
+            "import glob, json, os, subprocess, sys\n"
+            f"code = subprocess.run(['{RUNC}', *sys.argv[1:]]).returncode\n"
+            "if 'create' in sys.argv and not code:\n"
+            "    spec = json.load(open(sys.argv[sys.argv.index('--bundle') + 1] + '/config.json'))\n"
+            "    pod = os.path.dirname(spec['linux']['cgroupsPath'])\n"
+            "    null = subprocess.DEVNULL\n"
+            f"    made = subprocess.Popen(['sleep', '600'], executable='{monitor}',\n"
+            "        stdin=null, stdout=null, stderr=null, start_new_session=True)\n"
+            "    trees = (f'/sys/fs/cgroup{each}{pod}/cgroup.procs' for each in ('', '/pids'))\n"
+            "    open(next(filter(os.path.exists, trees)), 'w').write(str(made.pid))\n"
+            "sys.exit(code)\n",
+        )
+    )
 
 
 def _without_seccomp(folder: Path, program: str, name: str) -> str:

@@ -30,6 +30,7 @@ CAUGHT = [
     ("runsc-renamed", "sandbox", "unknown", "version"),
     ("runsc-patched", "sandbox", "unknown", "version"),
     ("runsc-overwritten", "sandbox", "unknown", "version"),
+    ("kata-qemu", "vm", "unknown", "challenge"),
     ("sysbox", "shared", "unknown", "seccomp"),
     ("nvidia", "shared", "unknown", "version"),
     ("youki", "shared", "unknown", "version"),
@@ -78,6 +79,13 @@ def test_a_liar_is_caught(engine: EnginePaths, handler: str, named: str, shown: 
     item = items[handler]
     assert (code, item["named"], item["shown"], item["result"]) == (1, named, shown, "weaker"), item
     assert by in against(item)
+
+
+def test_a_program_of_a_monitors_name_beside_a_container_is_no_monitor(engine: EnginePaths) -> None:
+    said = against(prove("--runtime", "kata-qemu")[1]["kata-qemu"])
+    assert said["challenge"].endswith("of the node")
+    assert said["guest"].endswith("has nothing to boot")
+    assert {"hardware", "processes", "program", "boot-id"} <= said.keys()
 
 
 def test_a_disguise_shows_inside_and_changes_nothing_on_the_node(engine: EnginePaths) -> None:
