@@ -45,8 +45,9 @@ def variables(tables: Tables) -> dict[str, str]:
 
 
 def _labels(root: str) -> str:
+    """The labels of an object, none where there is none: Kyverno says `{}` for it, where the API server says null."""
     labels = f"dyn({root}).metadata.labels"
-    return f"{root} != null && has({labels}) ? {labels} : {{}}"
+    return f"{root} != null && has(dyn({root}).metadata) && has({labels}) ? {labels} : {{}}"
 
 
 def _moved(keys: Iterable[str]) -> str:
