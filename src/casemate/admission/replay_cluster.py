@@ -142,8 +142,8 @@ class Trial:
         path = collection(each, str(metadata_of(each).get("namespace", "")))
         ends = time.monotonic() + _IN_FORCE_SECONDS
         answer = self._http.post(path, json=each)
-        while answer.status_code == httpx.codes.NOT_FOUND and time.monotonic() < ends:
-            time.sleep(_PAUSE_SECONDS)  # A kind that was just defined.
+        while _is_too_early(answer) and time.monotonic() < ends:
+            time.sleep(_PAUSE_SECONDS)
             answer = self._http.post(path, json=each)
         return answer
 
@@ -159,6 +159,11 @@ class Trial:
             self._http.delete(path, params={"gracePeriodSeconds": 0, "propagationPolicy": "Background"})
             if each in self._made:
                 self._made.remove(each)
+
+
+def _is_too_early(answer: httpx.Response) -> bool:
+    """Whether the kind was only just defined, for the API server or for Gatekeeper."""
+    return answer.status_code == httpx.codes.NOT_FOUND or "missing ConstraintTemplate" in answer.text
 
 
 def _telling(tries: Sequence[Try]) -> list[Try]:
