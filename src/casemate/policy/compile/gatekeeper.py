@@ -74,7 +74,7 @@ def compile(  # noqa: A001
         policies, exceptions, surroundings, catalogue, settings, partial=partial, version=newest, target="Gatekeeper"
     )
     mutators = [one for number, each in enumerate(changing) for one in _assigns(each, number, settings)]
-    return Compiled((*mutators, *_templates(made.objects)), (*made.gaps, *own, *_NEEDS))
+    return Compiled((*mutators, *_templates(made.objects, settings)), (*made.gaps, *own, *_NEEDS))
 
 
 def _gaps(policy: Policy, exceptions: Sequence[PolicyException]) -> Iterator[Gap]:
@@ -146,7 +146,7 @@ def _match(policy: Policy, settings: PolicySettings) -> Object:
     return found
 
 
-def _templates(objects: Sequence[Object]) -> Iterator[Object]:
+def _templates(objects: Sequence[Object], settings: PolicySettings) -> Iterator[Object]:
     """A template and its constraint for each native policy that validates."""
     specs = {_name(each): _spec(each) for each in objects if each["kind"] == "ValidatingAdmissionPolicy"}
     bindings = [_spec(each) for each in objects if each["kind"] == "ValidatingAdmissionPolicyBinding"]
@@ -156,7 +156,10 @@ def _templates(objects: Sequence[Object]) -> Iterator[Object]:
         assert isinstance(actions, list)
         kind = "".join(each.capitalize() for each in name.split("-"))
         yield _template(kind, specs[name], marks[name])
-        constraint: Object = {"enforcementAction": _ACTIONS[actions[0]], "match": {"kinds": _kinds(specs[name])}}
+        match: Object = {"kinds": _kinds(specs[name])}
+        if "namespaceSelector" in _matching(specs[name]):
+            match["excludedNamespaces"] = [settings.own_namespace]
+        constraint: Object = {"enforcementAction": _ACTIONS[actions[0]], "match": match}
         yield {
             "apiVersion": "constraints.gatekeeper.sh/v1beta1",
             "kind": kind,
@@ -206,14 +209,18 @@ _RESOURCE_KINDS: Final = {
 
 def _kinds(spec: Object) -> list[Object]:
     """The kinds of the resources that the native policy matches, by group."""
-    constraints = spec["matchConstraints"]
-    assert isinstance(constraints, dict)
     found: dict[str, dict[str, None]] = {}
-    for rule in _list(constraints["resourceRules"]):
+    for rule in _list(_matching(spec)["resourceRules"]):
         for resource in _list(rule["resources"]):
             kind = _RESOURCE_KINDS[str(resource).partition("/")[0]]
             found.setdefault(str(_list(rule["apiGroups"])[0]), {})[kind] = None
     return [{"apiGroups": [group], "kinds": list(kinds)} for group, kinds in found.items()]
+
+
+def _matching(spec: Object) -> Object:
+    constraints = spec["matchConstraints"]
+    assert isinstance(constraints, dict)
+    return constraints
 
 
 def _list(value: object) -> list[Object]:

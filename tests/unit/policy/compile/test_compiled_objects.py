@@ -252,6 +252,13 @@ def test_gatekeepers_constraint_is_of_its_templates_kind() -> None:
     assert template["spec"]["targets"][0]["code"][0]["engine"] == "K8sNativeValidation"
 
 
+def test_gatekeeper_leaves_out_the_own_namespace_of_workloads_alone() -> None:
+    compiled = made(policy(TENANTS), to="gatekeeper")
+    workloads, anchors = named(compiled, "casemate-isolation-enforce"), named(compiled, "casemate-anchors")
+    assert workloads["spec"]["match"]["excludedNamespaces"] == ["casemate-system"]
+    assert "excludedNamespaces" not in anchors["spec"]["match"]
+
+
 @pytest.mark.parametrize(
     ("namespace", "labels", "found"),
     [
