@@ -196,7 +196,7 @@ async def _look(bench: Bench, target: Target, program: Examined | None, where: S
         first, sent = (module, MODULE) if module.container else (prober, PROBE)
         status = await bench.client.pod_sandbox_status(where.id, verbose=True)
         seen = await asyncio.to_thread(tasks.scan)
-        mine = tasks.of_sandbox(seen, where.config.linux.cgroup_parent)
+        mine = tasks.of_sandbox(seen, where.config.linux.cgroup_parent, where.id)
         processes = await asyncio.to_thread(look_at, mine, process_id(status), program, bench)
         for tried in tries:
             tried.found = _find(seen, mine, tried.word, bench.kernel)
@@ -277,6 +277,8 @@ def look_at(seen: Sequence[Seen], pause: int, program: Examined | None, bench: B
     """The processes of a sandbox with what confines them. Those that ended meanwhile are left out."""
     read, unread = [], 0
     for each in seen:
+        if each.is_kernels:
+            continue
         with suppress(ProcessLookupError):
             task = tasks.look(each.pid, bench.digests)
             unread += task is None

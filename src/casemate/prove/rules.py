@@ -11,7 +11,8 @@
    search from a process-id namespace that is not the node's first is worth nothing either.
 5. That no challenge was found is not enough: a sandbox of a kind that nobody knows here shows nothing. All processes
    that the node runs for it must be those of the boundary (kinds.py), started from the very file that the handler's
-   configuration names: a program of another name, digest or inode is the workload's own.
+   configuration names: a program of another name, digest or inode is the workload's own. (Of a monitor, whose node's
+   kernel shows what it is, the digest is enough.)
 6. That program must be what it says (programs.py).
 7. gVisor's kernel must be confined by the node itself: seccomp filters, no new privileges, few capabilities, namespaces
    of its own; and its options must pass nothing of the host through (gvisor.py).
@@ -37,6 +38,7 @@ from casemate.prove.guest import from_inside
 from casemate.prove.kinds import Kind, belongs, draws, recognise
 from casemate.prove.observed import listed, on_node, programs, short
 from casemate.prove.programs import Examined
+from casemate.prove.tasks import Task
 
 
 def observe(facts: Facts) -> tuple[Observation, ...]:
@@ -162,12 +164,18 @@ def _very_file(processes: Processes, kind: Kind) -> Observation:
     program = processes.program
     if program is None or not core:
         return on_node("program", None, "the engine does not tell which program its handler starts")
-    others = {each.program for each in core if (each.file, each.digest) != (program.file, program.digest)}
+    others = {each.program for each in core if not _is_started_from(each, program, kind)}
     if others:
         return on_node("program", Boundary.SHARED, f"{listed(others)}, and not the handler's {program.path}")
     if not program.origin:
         return on_node("program", None, f"{program.path} {short(program.digest)}: nobody knows where it comes from")
     return on_node("program", kind.boundary, f"{program.path} {short(program.digest)}, {program.origin}")
+
+
+def _is_started_from(task: Task, program: Examined, kind: Kind) -> bool:
+    """Whether the process runs that very file; a machine's monitor may run a copy of it: Firecracker's jailer puts one
+    into the root that it makes (docs/jailer.md)."""
+    return task.digest == program.digest and (task.file == program.file or kind is Kind.MACHINE)
 
 
 def _said_truly(program: Examined, kind: Kind) -> Observation:

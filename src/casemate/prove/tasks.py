@@ -3,9 +3,12 @@
 1. A scan reads every process of the node once. What vanishes while it is read is left out: it held no challenge, which
    lives on until the proof has ended.
 2. A process belongs to a sandbox when it lies in the Pod's cgroup, or descends from one that does: a process that was
-   moved out of its cgroup is still found.
+   moved out of its cgroup is still found. Kata keeps its monitor beside the Pod's cgroup, in one that bears the
+   sandbox's id (`/kata_overhead/…`, docs/design/host-cgroups.md of Kata), unless it is told otherwise.
 3. The executable is what the kernel runs (/proc/PID/exe), read through the kernel and not by a path, which may be
    another file by now.
+4. Threads of the node's own kernel run for monitors too (vhost, kvm), in their cgroup; they have no program. Nobody but
+   the kernel can be a child of its process 2.
 """
 
 from __future__ import annotations
@@ -25,6 +28,9 @@ INITIAL_PID_NAMESPACE = 0xEFFFFFFC
 """The inode of the first process-id namespace (linux/proc_ns.h): only there are all processes of the node seen."""
 
 
+_KERNELS = 2  # kthreadd
+
+
 @dataclass(frozen=True)
 class Seen:
     """A process in one scan: what tells whose it is."""
@@ -33,6 +39,11 @@ class Seen:
     parent: int
     arguments: bytes
     cgroups: str
+
+    @property
+    def is_kernels(self) -> bool:
+        """Whether it is a thread of the kernel's own (rule 4)."""
+        return self.parent == _KERNELS and not self.arguments
 
     def carries(self, challenge: str) -> bool:
         """Whether the challenge is among its arguments."""
@@ -102,10 +113,16 @@ def scan(proc: Path = PROC) -> tuple[Seen, ...]:
     return tuple(_scan(proc))
 
 
-def of_sandbox(seen: Iterable[Seen], cgroup: str) -> tuple[Seen, ...]:
-    """The processes of the sandbox whose Pod has that cgroup (rule 2)."""
+def of_sandbox(seen: Iterable[Seen], cgroup: str, sandbox: str) -> tuple[Seen, ...]:
+    """The processes of the sandbox of that id, whose Pod has that cgroup (rule 2)."""
     everyone = tuple(seen)
-    return _with_descendants(everyone, {each.pid for each in everyone if each.lies_in(cgroup)})
+    members = (each for each in everyone if each.lies_in(cgroup) or _beside(each.cgroups, sandbox))
+    return _with_descendants(everyone, {each.pid for each in members})
+
+
+def _beside(cgroups: str, sandbox: str) -> bool:
+    paths = (line.split(":", 2)[2].split("/") for line in cgroups.splitlines() if line.count(":") >= 2)
+    return any(path[1:2] == ["kata_overhead"] and sandbox in path[2:] for path in paths)
 
 
 def _with_descendants(everyone: tuple[Seen, ...], members: set[int]) -> tuple[Seen, ...]:

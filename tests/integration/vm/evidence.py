@@ -40,7 +40,7 @@ def ask(guest: Guest) -> Asked:
 def gather(cgroup: str, asked: Asked, answered: Challenge | None = None) -> Facts:
     """The facts of the sandbox in this cgroup; the guest has answered, unless it is told otherwise."""
     seen = tasks.scan()
-    mine = tasks.of_sandbox(seen, cgroup)
+    mine = tasks.of_sandbox(seen, cgroup, Path(cgroup).name)
     return Facts(
         wasm_only=False,
         whole_node=tasks.sees_whole_node(),

@@ -93,6 +93,13 @@ def test_a_machine_with_a_way_around_its_kernel_is_weaker(amiss: str, facts: Fac
     assert conclude(VM, observe(facts)) == (boundary, Result.WEAKER)
 
 
+def test_a_monitor_may_run_from_a_copy_in_its_jail() -> None:
+    jailed = of.with_tasks(
+        MACHINE, of.monitor(file=(8, 8), program="/srv/jailer/qemu-system-x86_64/1/root/qemu-system-x86_64")
+    )
+    assert conclude(VM, observe(jailed)) == (VM, Result.PROVEN)
+
+
 @pytest.mark.parametrize(("what", "facts"), UNSEEN, ids=[each[0] for each in UNSEEN])
 def test_a_machine_that_was_not_looked_at_proves_nothing(what: str, facts: Facts) -> None:
     assert conclude(VM, observe(facts)) == (Boundary.UNKNOWN, Result.UNPROVABLE)

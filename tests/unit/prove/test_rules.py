@@ -46,7 +46,7 @@ WEAKER = [
     ("one filter", of.with_tasks(WASM, of.task(of.PAUSE), of.engine(filters=1)), SHARED),
     ("a capability", of.with_tasks(WASM, of.task(of.PAUSE), of.engine(effective=1 << 21)), SHARED),
     ("a machine that is a container", replace(MACHINE, challenge=of.ON_NODE), SHARED),
-    ("a monitor of another file", of.with_tasks(MACHINE, of.monitor(file=(8, 8))), SHARED),
+    ("a monitor of other bytes", of.with_tasks(MACHINE, of.monitor(file=(8, 8), digest="sha256:x")), SHARED),
     ("a workload beside the monitor", of.with_tasks(MACHINE, of.monitor(), of.task(103)), SHARED),
     ("a machine of the node's boot", replace(MACHINE, report=of.report("node-boot")), SHARED),
     ("a workload beside the engine", of.with_tasks(WASM, of.task(of.PAUSE), of.engine(), of.task(103)), SHARED),

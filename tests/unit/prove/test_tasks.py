@@ -34,7 +34,26 @@ def test_a_process_that_left_the_cgroup_is_still_its_parents() -> None:
     inside = Seen(7, 1, b"", "4:memory:/a/pod1\n")
     child, grandchild = Seen(8, 7, b"", "4:memory:/\n"), Seen(9, 8, b"", "4:memory:/\n")
     other = Seen(10, 1, b"", "4:memory:/a/pod11\n")
-    assert tasks.of_sandbox([grandchild, other, child, inside], "/a/pod1") == (grandchild, child, inside)
+    assert tasks.of_sandbox([grandchild, other, child, inside], "/a/pod1", "id") == (grandchild, child, inside)
+
+
+@pytest.mark.parametrize(
+    ("cgroups", "inside"),
+    [
+        ("0::/kata_overhead/0a1b\n", True),
+        ("0::/kata_overhead/kubepods/pod1/0a1b\n", True),
+        ("0::/kata_overhead/0a1b2\n", False),
+        ("0::/another/0a1b\n", False),
+    ],
+)
+def test_katas_monitor_beside_the_pods_cgroup_is_the_sandboxs(cgroups: str, inside: bool) -> None:
+    assert bool(tasks.of_sandbox([Seen(7, 1, b"qemu\0", cgroups)], "/a/pod1", "0a1b")) is inside
+
+
+def test_the_kernels_own_threads_are_told_from_processes() -> None:
+    assert Seen(7, 2, b"", "0::/kubepods/pod1\n").is_kernels
+    assert not Seen(7, 2, b"fake\0", "").is_kernels
+    assert not Seen(7, 1, b"", "").is_kernels
 
 
 def test_a_challenge_is_found_among_the_nodes_processes() -> None:
