@@ -34,6 +34,7 @@ Object = dict[str, Any]
 
 DATA = Path(__file__).with_name("data")
 _PATIENCE = 60.0
+_started: list[subprocess.Popen[bytes]] = []
 _PLURALS = {
     "NetworkPolicy": "networkpolicies",
     "MutatingPolicy": "mutatingpolicies",
@@ -97,7 +98,15 @@ class Peer:
 
 def _start(folder: Path, name: str, command: list[str], **environment: str) -> subprocess.Popen[bytes]:
     with (folder / f"{name}.log").open("wb") as log:
-        return subprocess.Popen(["nice", "-n", "5", *command], stdout=log, stderr=log, env=os.environ | environment)
+        process = subprocess.Popen(["nice", "-n", "5", *command], stdout=log, stderr=log, env=os.environ | environment)
+    _started.append(process)
+    return process
+
+
+def end_all() -> None:
+    """Stop both peers, also one that did not get ready."""
+    while _started:
+        end(_started.pop())
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

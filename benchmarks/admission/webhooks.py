@@ -55,6 +55,7 @@ def measure(rounds: int, seconds: float, wanted: Sequence[str]) -> dict[str, Any
         (folder / "cluster").mkdir()
         cluster = running.enter_context(Running(folder / "cluster", *FLAGS))
         make(cluster, *pods.namespaces(), *_classes())
+        running.callback(peers.end_all)
         found = {}
         for tool, start in STARTS.items():
             if tool in wanted:
