@@ -7,7 +7,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 
 # Debian packages that only tests need.
-TEST_PACKAGES := etcd-server iptables
+TEST_PACKAGES := etcd-server iptables qemu-system-x86 qemu-system-common busybox-static
 
 .PHONY: demo test check unit setup test-setup compat cluster cluster-down clean
 
@@ -35,6 +35,7 @@ test-setup: setup
 	$(BIN)/python tests/cluster/kubernetes.py
 	$(BIN)/python tests/assess/charts.py
 	$(BIN)/python tests/integration/node/containerd2.py
+	$(BIN)/python tests/integration/vm/guest_kernel.py
 
 $(INSTALLED): pyproject.toml hatch_build.py src/casemate/engine/cri/cri.proto
 	$(PYTHON) -m venv .venv
