@@ -7,8 +7,9 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
@@ -23,8 +24,34 @@ from casemate.prove.sandbox import Place
 from casemate.prove.session import Asked
 from casemate.report.proof import print_proofs, proofs_json
 
+if TYPE_CHECKING:
+    from casemate.prove.declared import Declared
+
 app = App(name="prove", help="Show that a boundary is what its name says.")
 app.command("casemate.cli.prove_attestation:attestation", name="attestation", help="Verify a VM's evidence offline.")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class InCluster:
+    """The cluster whose objects declare what should run here."""
+
+    kubeconfig: str | None = None
+    """Compare with the Pods and RuntimeClasses of this kubeconfig's cluster."""
+    context: str | None = None
+    """The kubeconfig's context; else its current one. Asks the cluster as well."""
+    node_name: str = ""
+    """This node's name in the cluster; else the machine's."""
+
+    def declared(self) -> Declared | None:
+        """What the cluster says of this node; None where none was named."""
+        if self.kubeconfig is None and self.context is None:
+            return None
+        from casemate.engine import node
+        from casemate.prove import declared
+
+        return declared.read(self.kubeconfig, self.context, self.node_name or node.gather().name)
+
 
 _Names = Annotated[list[str], Parameter(negative=())]
 
@@ -38,6 +65,7 @@ def prove(
     everything: Annotated[bool, Parameter(name="--all", negative=())] = False,
     node: Annotated[bool, Parameter(negative=())] = False,
     cri: str | None = None,
+    cluster: InCluster | None = None,
     sign: Path | None = None,
     statement: Path | None = None,
     watch: Annotated[bool, Parameter(negative=())] = False,
@@ -81,7 +109,8 @@ def prove(
     if (everything or node) and (runtime or class_ or pod):
         raise InputError("--all and --node take no names", fix="name handlers, classes and Pods, or take all")
     place = _place(cri, engine)
-    asked = Asked(tuple(runtime), tuple(class_), tuple(pod), everything)
+    there = cluster or InCluster()
+    asked = Asked(tuple(runtime), tuple(class_), tuple(pod), everything, there.declared(), there.node_name)
 
     def show(proofs: Sequence[Proof]) -> None:
         if sign:

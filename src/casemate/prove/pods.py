@@ -1,6 +1,7 @@
 """Proves Pods that run now, without touching them: API object, the sandbox's handler, its processes.
 
-1. The handler that the Pod's class means must be the one that its sandbox was started under, as CRI noted it then.
+1. The handler that the Pod's class means must be the one that its sandbox was started under, as CRI noted it then. A
+   sandbox of which nobody declares a handler cannot be compared.
 2. That handler must be proven in the same run: its challenge stands for the Pod's, because nothing is put into a
    sandbox that somebody works in.
 3. The Pod's processes on the node must be those of a sandbox of that handler, and no other (rules 5 to 8 of `rules`).
@@ -33,7 +34,8 @@ from casemate.prove.programs import Examined
 class RunningPod:
     """A Pod with its sandbox. `expected` is the handler that its class means, `born` the one that CRI noted.
 
-    `marker` is what stands in the path of its cgroup; `named` the boundary that its class or handler promises.
+    `expected` is empty where nothing declares one; `marker` is what stands in the path of its cgroup; `named` the
+    boundary that its class or handler promises.
     """
 
     subject: str
@@ -84,7 +86,9 @@ async def _processes(bench: Bench, pod: RunningPod, program: Examined | None) ->
 
 def _observe(pod: RunningPod, handler: Proof | None, processes: Processes) -> Iterator[Observation]:
     kind = recognise(processes.tasks, processes.pause)
-    if pod.expected != pod.born:
+    if not pod.expected:
+        yield on_node("handler", None, "no Pod of this node in the cluster, or none whose class it has, declares it")
+    elif pod.expected != pod.born:
         yield on_node("handler", Boundary.UNKNOWN, f"its class means {pod.expected}, its sandbox is of {pod.born}")
     else:
         yield on_node("handler", kind.boundary, f"{pod.born}, as its class means")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from casemate.catalogue import runtimes
@@ -21,6 +21,7 @@ from casemate.model.boundary import Boundary
 from casemate.model.proof import Proof
 from casemate.prove import handlers, image, keep, pods, sandbox, targets
 from casemate.prove.configuration import Configured, configured
+from casemate.prove.declared import Declared
 from casemate.prove.handlers import Bench, Target
 from casemate.prove.pods import RunningPod
 from casemate.prove.sandbox import PROOF_LABEL, Place
@@ -33,14 +34,15 @@ _STATE = Path("/run/casemate/proofs")
 class Asked:
     """What a person asked for: handlers, classes and Pods by name; `everything` that runs, and all handlers.
 
-    All handlers when nothing is named.
+    All handlers when nothing is named. `declared` is what a cluster's objects say of this node, `node` its name there.
     """
 
     handlers: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     pods: tuple[str, ...] = ()
     everything: bool = False
-    documents: Mapping[str, str] = field(default_factory=dict)
+    declared: Declared | None = None
+    node: str = ""
 
 
 def engine_place(paths: EnginePaths, settings: EngineSettings) -> Place:
@@ -67,7 +69,7 @@ async def prove(place: Place, asked: Asked) -> tuple[Proof, ...]:
         async with CriClient(place.socket) as client:
             known = configured(await client.status(verbose=True))
             chosen = await _pods(client, place, asked, known)
-            bench = Bench(client, place, node.gather().name, await image.bring_in(client))
+            bench = Bench(client, place, asked.node or node.gather().name, await image.bring_in(client))
             proofs = await handlers.prove_all(bench, _targets(asked, known, chosen))
             proofs += await pods.prove_pods(bench, chosen, proofs)
         keep.keep(place.kept, proofs, (place.configuration, *_files(known)))
@@ -82,7 +84,8 @@ def _targets(asked: Asked, known: Mapping[str, Configured], chosen: Sequence[Run
     found: tuple[Target, ...] = ()
     if names or not named:
         found = targets.handlers(tuple(names), known, catalogue)
-    return (*found, *targets.classes(asked.classes, asked.documents, known, catalogue))
+    documents = asked.declared.classes if asked.declared else {}
+    return (*found, *targets.classes(asked.classes, documents, known, catalogue))
 
 
 async def _pods(
@@ -94,13 +97,12 @@ async def _pods(
     ours = (each for each in ready if PROOF_LABEL not in each.labels and (not place.runs or RUN_LABEL in each.labels))
     found = {f"{each.metadata.namespace}/{each.metadata.name}": each for each in ours}
     default = next((each.handler for each in known.values() if each.default), "")
-    catalogue = runtimes.load()
     if asked.everything:
         busy = {each.pod_sandbox_id for each in await client.containers() if each.state == pb.CONTAINER_RUNNING}
         chosen = [each for _, each in sorted(found.items()) if each.id in busy]
     else:
         chosen = [_named(name, found) for name in asked.pods]
-    return tuple(_running(each, place, catalogue, default) for each in chosen)
+    return tuple(_running(each, place, asked.declared, default) for each in chosen)
 
 
 def _named(name: str, found: Mapping[str, pb.PodSandbox]) -> pb.PodSandbox:
@@ -112,17 +114,21 @@ def _named(name: str, found: Mapping[str, pb.PodSandbox]) -> pb.PodSandbox:
     return found[fitting[0]]
 
 
-def _running(each: pb.PodSandbox, place: Place, catalogue: Runtimes, default: str) -> RunningPod:
+def _running(each: pb.PodSandbox, place: Place, declared: Declared | None, default: str) -> RunningPod:
     uid = each.labels.get(POD_UID_LABEL) or each.metadata.uid
     born = each.runtime_handler or default
-    class_name, expected = _asked_for(place, each, uid)
+    if declared:
+        class_name, expected = declared.of_pod(uid, default)
+    else:
+        class_name, expected = _asked_for(place, each, uid)
+        expected = expected or born
     return RunningPod(
         subject=f"pod/{each.metadata.namespace}/{each.metadata.name}",
         uid=uid,
         sandbox=each.id,
-        expected=expected or born,
+        expected=expected,
         born=born,
-        named=_promise(class_name, expected or born, catalogue),
+        named=_promise(class_name, expected or born, runtimes.load()),
         marker=f"pod{uid}",
     )
 
