@@ -83,10 +83,8 @@ def create(each: Try) -> Call:
     value: Object = msgspec.json.decode(each.body)
     path = collection(value, each.namespace)
     if each.verb == "apply":
-        query = {"dryRun": "All", "fieldManager": "casemate", "force": "true"}
-        return Call(
-            "PATCH", f"{path}/{metadata_of(value).get('name')}", each.body, "application/apply-patch+yaml", query
-        )
+        path = f"{path}/{metadata_of(value).get('name')}"
+        return Call("PATCH", path, each.body, "application/apply-patch+yaml", _APPLY)
     return Call("POST", path, each.body)
 
 
