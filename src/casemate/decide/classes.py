@@ -9,7 +9,8 @@
    that it does not. `status.runtimeHandlers` is empty before Kubernetes 1.30: such a node says nothing.
 5. When every node says that it lacks the handler, no Pod starts: the boundary is unknown, not strong. Of a class that
    is only named nobody knows the handler, so no node says that it has it or lacks it.
-6. It is proven when, besides, a proof of every such node shows that its handler draws the runtime's boundary.
+6. It is proven when a proof of every such node shows that its handler draws the runtime's boundary, and none says that
+   it lacks the handler. A proof says more than a node's list, which containerd 1.x does not give.
 7. Versions are known from what nodes report: kernel, kubelet, containerd, CRI-O; and from labels
    `casemate.dev/version.<component>`, which `casemate node` sets for what no node reports.
 """
@@ -167,7 +168,8 @@ class Classes:
 
 
 def _proven(state: State, handler: str, row: Runtime | None, nodes: tuple[Node, ...]) -> State:
-    if state is not State.RESOLVED or row is None:
+    _, lack = _counted(handler, nodes)
+    if row is None or not nodes or lack:
         return state
     shown = all(each.proven.get(handler, Boundary.UNKNOWN) >= row.boundary for each in nodes)
     return State.PROVEN if shown else state

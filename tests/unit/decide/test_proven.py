@@ -27,8 +27,12 @@ CASES = [
 ]
 
 
-def has_state(proven: list[dict[str, Boundary]], annotations: dict[str, str] | None = None) -> State:
-    nodes = tuple(Node(name=f"n{i}", handlers=("", "runsc"), proven=each) for i, each in enumerate(proven))
+def has_state(
+    proven: list[dict[str, Boundary]],
+    annotations: dict[str, str] | None = None,
+    handlers: tuple[str, ...] | None = ("", "runsc"),
+) -> State:
+    nodes = tuple(Node(name=f"n{i}", handlers=handlers, proven=each) for i, each in enumerate(proven))
     classes = (RuntimeClass(metadata=ObjectMeta(name="gvisor"), handler="runsc"),)
     workload = Workload(
         api_version="v1",
@@ -51,6 +55,21 @@ def test_a_boundary_is_proven_when_every_node_proves_its_handler(
     proven: list[dict[str, Boundary]], state: State
 ) -> None:
     assert has_state(proven) is state
+
+
+@pytest.mark.parametrize(
+    ("handlers", "proven", "state"),
+    [
+        (None, [PROVEN], State.PROVEN),  # containerd 1.x: the node lists none
+        (None, [PROVEN, {}], State.DECLARED),
+        (None, [WEAKER], State.DECLARED),
+        (("", "runc"), [PROVEN], State.DECLARED),  # the node lacks now what was proven before
+    ],
+)
+def test_a_proof_says_more_than_a_nodes_list(
+    handlers: tuple[str, ...] | None, proven: list[dict[str, Boundary]], state: State
+) -> None:
+    assert has_state(proven, handlers=handlers) is state
 
 
 def test_a_pod_that_reconfigures_its_sandbox_is_not_proven_by_its_handler() -> None:
