@@ -6,11 +6,13 @@
    drives the same CRI socket. The engine's supervisor has no runs there, and touches nothing of kubelet's.
 2. RuntimeClasses are made for the handlers that the engine tried; class and handler have the same name but for
    `gvisor` (runsc) and `wasm`.
-3. On a host without CAP_SYS_RESOURCE or with hybrid cgroups kubelet is told so (facts: cgroupfs, failCgroupV1 off).
+3. One at a time on a machine: kubelets share its cgroups, and each ends what it finds there that is not its own.
+4. On a host without CAP_SYS_RESOURCE or with hybrid cgroups kubelet is told so (facts: cgroupfs, failCgroupV1 off).
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -40,6 +42,7 @@ FLAGS: Final = (
     "--allow-privileged=true",
 )
 _READY_SECONDS = 90.0
+_LOCK: Final = Path("/run/casemate-cluster.lock")
 _KEPT: Final = Path("/run/casemate-cluster.json")
 
 
@@ -67,9 +70,11 @@ class RunningNode:
         self._folder = folder
         self._api = Running(folder, *FLAGS)
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._alone = _LOCK.open("w")
 
     def __enter__(self) -> Node:
         try:
+            self._lock()
             lifecycle.start(self._engine)
             node = Node(self._api.__enter__(), self._engine)
             _classes(node)
@@ -84,11 +89,18 @@ class RunningNode:
             raise
         return node
 
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self._alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AssertionError("another node runs on this machine: make cluster-down") from None
+
     def __exit__(self, *_: object) -> None:
         for process in reversed(self._processes):
             _end(process)
         self._api.__exit__()
         lifecycle.stop(self._engine)
+        self._alone.close()
 
     def restart_kubelet(self, node: Node) -> None:
         """End kubelet, and start it as it was; its Pods run on."""

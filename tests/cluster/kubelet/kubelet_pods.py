@@ -84,13 +84,17 @@ def until(holds: Callable[[], bool], shown: Callable[[], str], seconds: float = 
 
 def ready_sandboxes(node: Node) -> dict[str, str]:
     """The handler of each sandbox that runs on the node, by the Pod's name, as containerd says."""
-    return asyncio.run(_sandboxes(node.socket))
+    return {each.metadata.name: each.runtime_handler for each in asyncio.run(_sandboxes(node.socket))}
 
 
-async def _sandboxes(socket: str) -> dict[str, str]:
+def sandbox_ids(node: Node) -> dict[str, str]:
+    """The id of each sandbox that runs on the node, by the Pod's name."""
+    return {each.metadata.name: each.id for each in asyncio.run(_sandboxes(node.socket))}
+
+
+async def _sandboxes(socket: str) -> list[pb.PodSandbox]:
     async with CriClient(socket) as client:
-        found = await client.pod_sandboxes()
-    return {each.metadata.name: each.runtime_handler for each in found if each.state == pb.SANDBOX_READY}
+        return [each for each in await client.pod_sandboxes() if each.state == pb.SANDBOX_READY]
 
 
 def containers(node: Node) -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from kubelet_pods import await_ready, containers, pod, pods, read, ready_sandboxes, remove, start, until
+from kubelet_pods import await_ready, containers, pod, pods, read, ready_sandboxes, remove, sandbox_ids, start, until
 from node import NAME, Node, RunningNode
 
 from casemate.node import measure
@@ -50,16 +50,16 @@ def test_a_deleted_pod_leaves_nothing(node: Node, class_name: str | None) -> Non
     name = f"deleted-{class_name}".lower()
     start(node, pod(name, class_name))
     uid = read(node, f"{pods()}/{name}")["metadata"]["uid"]
-    container = containers(node)[f"{name}/app"]
-    assert measure.processes(container)
+    sandbox = sandbox_ids(node)[name]
+    assert measure.processes(sandbox)
     remove(node, f"{pods()}/{name}")
     until(lambda: name not in ready_sandboxes(node), lambda: str(ready_sandboxes(node)))
-    until(lambda: not _left(node, uid, container), lambda: str(_left(node, uid, container)))
+    until(lambda: not _left(node, uid, sandbox), lambda: str(_left(node, uid, sandbox)))
 
 
-def _left(node: Node, uid: str, container: str) -> list[str]:
+def _left(node: Node, uid: str, sandbox: str) -> list[str]:
     """Processes, cgroups and volumes of a Pod."""
-    processes = [f"process {each}" for each in measure.processes(container)]
+    processes = [f"process {each}" for each in measure.processes(sandbox)]
     cgroups = [str(each) for each in Path("/sys/fs/cgroup").glob(f"**/pod{uid}")]
     volumes = [str(each) for each in (node.engine.root / "kubelet" / "pods").glob(uid)]
     return [*processes, *cgroups, *volumes]

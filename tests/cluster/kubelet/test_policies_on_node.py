@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from kubelet_pods import Object, await_ready, casemate, pod, pods, read, ready_sandboxes, remove, start, until
+from native import PATHS
 from node import Node
 from webhook import Webhook, free_port, install, make, post, uninstall, wait_for
 
@@ -86,16 +87,11 @@ def _natively(node: Node, folder: Path) -> Iterator[None]:
     file = folder / "policy.yaml"
     file.write_text(yaml.safe_dump_all([policy("native"), *(kind | each for each in classes)]))
     objects = json.loads(casemate("policy", "compile", "--policy", str(file), "--to", "native", "-o", "json"))["items"]
-    make(node.cluster, *objects)
+    for each in objects:
+        node.cluster.apply(f"/{PATHS[each['kind']]}", each)
     yield
-    with node.cluster.client() as client:
-        for each in objects:
-            client.delete(_path(each))
-
-
-def _path(body: Object) -> str:
-    plural = body["kind"].lower() + "s" if not body["kind"].endswith("Policy") else body["kind"].lower()[:-1] + "ies"
-    return f"/apis/{body['apiVersion']}/{plural}/{body['metadata']['name']}"
+    for each in objects:
+        remove(node, f"/{PATHS[each['kind']]}/{each['metadata']['name']}")
 
 
 @contextmanager
