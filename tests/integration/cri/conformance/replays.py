@@ -337,10 +337,15 @@ async def out_of_memory(bench: Bench) -> None:
     resources = pb.LinuxContainerResources(memory_limit_in_bytes=limit, memory_swap_limit_in_bytes=limit)
     linux = pb.LinuxContainerConfig(resources=resources)
     async with bench.sandbox() as where:
-        found = await bench.ended(
-            await bench.start(where, ("dd", "if=/dev/zero", "of=/dev/null", "bs=20M"), linux=linux)
-        )
-        assert (found.exit_code, found.reason) == (137, "OOMKilled")
+        made = await bench.start(where, ("dd", "if=/dev/zero", "of=/dev/null", "bs=20M"), linux=linux)
+        await bench.ended(made)
+        # Why it ended is told by an event of its own, which may come later.
+        await until(lambda: _told_of_memory(bench, made))
+
+
+async def _told_of_memory(bench: Bench, container: str) -> bool:
+    found = await bench.client.container_status(container)
+    return (found.exit_code, found.reason) == (137, "OOMKilled")
 
 
 async def shared_log_and_exec(bench: Bench) -> None:
