@@ -46,6 +46,7 @@ from casemate.model.handler import Handler
 _PREFERRED = ("runc", "crun", "youki")
 _AT_ONCE = 8
 _TRIES = 3
+_STOP_SECONDS = 90.0
 
 
 def start(paths: EnginePaths, cri: str | None = None) -> EngineSettings:
@@ -95,9 +96,9 @@ def _alone(paths: EnginePaths) -> Iterator[None]:
 def _stop_containerd(paths: EnginePaths, settings: EngineSettings) -> None:
     try:
         process.start(paths)
-        asyncio.run(_remove_sandboxes(settings.cri_socket, {}))
-    except CasemateError:
-        pass  # what CRI could not stop is killed below
+        asyncio.run(asyncio.wait_for(_remove_sandboxes(settings.cri_socket, {}), _STOP_SECONDS))
+    except (CasemateError, TimeoutError):
+        pass  # what CRI could not stop, a sandbox without its monitor for example, is killed below
     process.stop(paths)
     namespace.kill_members(paths)
     namespace.delete(paths)
