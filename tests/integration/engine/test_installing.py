@@ -37,7 +37,7 @@ def install(home: Path, *options: str) -> subprocess.CompletedProcess[str]:
 def test_offline_names_what_is_missing_and_ends_with_3(tmp_path: Path) -> None:
     done = install(tmp_path, "--offline")
     assert done.returncode == 3
-    assert "missing: native, gvisor" in done.stderr
+    assert "missing: native, probe, gvisor" in done.stderr
     assert not (tmp_path / ".cache").exists()
 
 
