@@ -71,7 +71,7 @@ class Asked:
 
     @property
     def role(self) -> str:
-        if not self.user:
+        if not self.user and not self.groups:
             return "nobody"
         if self.user in CONTROLLERS:
             return "controller"

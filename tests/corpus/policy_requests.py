@@ -93,6 +93,8 @@ ASKERS: Final = [
     ("bob", ("system:authenticated",)),
     ("carol", ("tenants", "contractors", "system:authenticated")),
     ("", ()),
+    ("", ("tenants",)),
+    ("alice", ()),
     ("system:serviceaccount:kube-system:replicaset-controller", ("system:serviceaccounts", "system:authenticated")),
     ("system:serviceaccount:kube-system:job-controller", ("tenants", "system:authenticated")),
     ("system:serviceaccount:team-a:ci", ("system:serviceaccounts", "system:serviceaccounts:team-a")),

@@ -304,7 +304,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What a verdict is about: a workload, who asks for it, and where.
 
     `namespace_labels` is None when they could not be had, which denies wherever a policy asks for labels. `user` is
-    empty when nobody is known to ask (audit, files): policies about users then say that they were not applied.
+    empty when it is not known (and `groups` too when nobody is known to ask: audit, files): policies about what is not
+    known then say that they were not applied.
     `old` is the object before an update. `subresource` is such as `ephemeralcontainers`.
     """
 

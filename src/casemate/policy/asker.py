@@ -2,7 +2,8 @@
 
 1. Kubernetes' own controllers and nodes ask on behalf of somebody: `users` and `groups` are not judged there.
 2. A node is known by its name and its group together.
-3. Nobody is known to ask in files and audits: policies about users then say that they were not applied.
+3. Nobody is known to ask in files and audits: policies about users then say that they were not applied. So do
+   policies about names where only the asker's groups are known, and the other way round.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Asker(NamedTuple):
 def role_of(user: str, groups: tuple[str, ...]) -> Role:
     """The role of a user."""
     if not user:
-        return Role.NOBODY
+        return Role.SOMEBODY if groups else Role.NOBODY
     if user in CONTROLLERS:
         return Role.CONTROLLER
     if user.startswith(NODE) and _NODES in groups:

@@ -52,7 +52,7 @@ class Kept:
 def key_of(request: Request, found: Set) -> Key:
     """Everything that the verdict on a request that is no update may depend on."""
     user = request.user
-    who = (user, request.groups) if found.asks_identity or user.startswith(NODE) else not user
+    who = (user, request.groups) if found.asks_identity or user.startswith(NODE) else not (user or request.groups)
     return (found, who, request.subresource, _template(request.workload, found))
 
 

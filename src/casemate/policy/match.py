@@ -106,12 +106,19 @@ class Matcher:
     def _asked(self, asker: Asker) -> Answer:
         match asker.role:
             case Role.NOBODY:
-                return Answer.NO if self.widening else Answer.UNASKED
+                return self._unasked
             case Role.CONTROLLER | Role.NODE:
                 return Answer.NO
+        if self.groups and self.groups.isdisjoint(asker.groups):
+            return Answer.NO if asker.groups else self._unasked
         if self.users and asker.user not in self.users:
-            return Answer.NO
-        return Answer.YES if not self.groups or not self.groups.isdisjoint(asker.groups) else Answer.NO
+            return Answer.NO if asker.user else self._unasked
+        return Answer.YES
+
+    @property
+    def _unasked(self) -> Answer:
+        """What widens needs to know who asks; what narrows says that it could not tell."""
+        return Answer.NO if self.widening else Answer.UNASKED
 
 
 def matcher(match: Match, *, widening: bool = False) -> Matcher:

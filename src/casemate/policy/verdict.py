@@ -279,5 +279,5 @@ def _unknown(policy: CompiledPolicy, workload: Workload) -> PolicyReason:
 
 
 def _unasked(policy: CompiledPolicy) -> PolicyReason:
-    text = "it is about users or groups, and nobody is known to ask: it was not applied"
+    text = "it is about users or groups, and who asks is not known: it was not applied"
     return PolicyReason(policy=policy.title, rule=Rule.IDENTITY_UNKNOWN, message=text, mode=Mode.AUDIT)

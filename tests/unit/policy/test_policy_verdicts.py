@@ -113,6 +113,21 @@ def test_a_policy_about_users_says_that_it_was_not_applied_where_nobody_asks():
     assert [each.rule for each in verdict.reasons] == ["identity-unknown"]
 
 
+def test_groups_alone_are_enough_for_a_policy_about_groups():
+    found = made(policy("{match: {groups: [contractors]}, permitted: [no-such-class]}"))
+    assert ask(found, pod(), groups=("contractors",)).decision == "deny"
+    assert not ask(found, pod(), groups=("employees",)).reasons
+
+
+@pytest.mark.parametrize(
+    ("match", "who"),
+    [("{users: [alice]}", {"groups": ("contractors",)}), ("{groups: [contractors]}", {"user": "alice"})],
+)
+def test_a_policy_about_what_is_not_known_of_the_asker_says_so(match, who):
+    verdict = ask(made(policy(f"{{match: {match}, permitted: [no-such-class]}}")), pod(), **who)
+    assert [each.rule for each in verdict.reasons] == ["identity-unknown"]
+
+
 def test_unknown_namespace_labels_deny_where_a_policy_asks_for_them():
     found = made(policy("{match: {namespaces: {labels: {a: b}}}, permitted: []}"))
     assert said(ask(found, pod(), labels=None)) == {"namespace-unknown"}
