@@ -118,9 +118,13 @@ def prove(
         if not sign or statement:
             print(proofs_json(proofs), flush=True) if output == "json" else print_proofs(proofs, explain=explain)
 
-    if watch:
-        asyncio.run(_watch(place, asked, show))
-    proofs = asyncio.run(session.prove(place, asked))
+    try:
+        if watch:
+            asyncio.run(_watch(place, asked, show))
+        proofs = asyncio.run(session.prove(place, asked))
+    except KeyboardInterrupt:
+        asyncio.run(session.sweep(place))
+        raise
     show(proofs)
     return _code(proofs)
 

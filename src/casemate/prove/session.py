@@ -76,6 +76,13 @@ async def prove(place: Place, asked: Asked) -> tuple[Proof, ...]:
         return proofs
 
 
+async def sweep(place: Place) -> None:
+    """Remove what an interruption caught while it was made or removed: the end of asyncio cancels even that."""
+    with sandbox.alone(place):
+        async with CriClient(place.socket) as client:
+            await sandbox.remove_all(client, place)
+
+
 def _targets(asked: Asked, known: Mapping[str, Configured], chosen: Sequence[RunningPod]) -> tuple[Target, ...]:
     """The handlers and classes to prove, those of Pods with them."""
     catalogue = runtimes.load()
