@@ -17,14 +17,14 @@ sys.path.append(str(Path(__file__).parents[3] / "examples" / "shop"))
 from busybox import PATH, busybox
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def running_node(tmp_path_factory: pytest.TempPathFactory) -> RunningNode:
     """What starts and ends the node's processes."""
     kubernetes.build_all()
     return RunningNode(tmp_path_factory.mktemp("node"), "kubelet")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def node(running_node: RunningNode) -> Iterator[Node]:
     """A cluster whose one node runs runc, crun, gVisor and Wasm."""
     with running_node as found:
