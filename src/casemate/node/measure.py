@@ -15,11 +15,14 @@ Rules:
 5. When no Pod starts under the default handler either, nothing is known about the other one: that is not its failure.
 6. A kubelet ends sandboxes that are none of its Pods', every two seconds. So where Pods fail or vanish, single ones are
    tried again: a handler that works has one that is left alone for long enough.
+7. Every container has a log of its own. Of one without, a kubelet that cleans up removes `*` in its working directory,
+   which is /: it takes the log's path and what begins so (ContainerLogManager.Clean).
 """
 
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 import uuid
 from collections.abc import Iterable, Mapping
@@ -35,6 +38,7 @@ from casemate.model.node_plan import Measured
 
 LABEL: Final = "casemate.dev/trial"
 TRIES: Final = 3
+_LOGS: Final = Path("/run/casemate/trials")
 _AGAIN: Final = 8
 _LIMIT: Final = 120.0
 _SETTLE: Final = 8.0
@@ -140,10 +144,13 @@ async def _together(client: CriClient, handler: str, image: str, count: int) -> 
 
 async def _pod(client: CriClient, handler: str, image: str) -> str:
     """Start a Pod with one container; the sandbox's id."""
+    uid = str(uuid.uuid4())
     config = pb.PodSandboxConfig(
-        metadata=pb.PodSandboxMetadata(name=f"trial-{handler}", namespace="casemate-system", uid=str(uuid.uuid4())),
+        metadata=pb.PodSandboxMetadata(name=f"trial-{handler}", namespace="casemate-system", uid=uid),
+        log_directory=str(_LOGS / uid),
         labels={LABEL: handler},
     )
+    await asyncio.to_thread((_LOGS / uid).mkdir, parents=True)
     sandbox = await client.run_pod_sandbox(config, handler)
     container = pb.ContainerConfig(
         metadata=pb.ContainerMetadata(name="trial"), image=pb.ImageSpec(image=image), log_path="trial.log"
@@ -157,6 +164,7 @@ async def _remove_all(client: CriClient) -> None:
         if LABEL in each.labels:
             await client.stop_pod_sandbox(each.id)
             await client.remove_pod_sandbox(each.id)
+    await asyncio.to_thread(shutil.rmtree, _LOGS, ignore_errors=True)
 
 
 async def _settled(sandbox: str) -> int:
