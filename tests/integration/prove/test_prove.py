@@ -52,7 +52,8 @@ def test_every_handler_is_proven(engine: str, casemate: Casemate) -> None:
     done = casemate("prove", "--all", "-o", "json")
     assert done.returncode == 0, done.stdout
     found = items(done)
-    assert {each["handler"]: each["shown"] for each in found.values()} == HONEST
+    shown = {each["handler"]: each["shown"] for each in found.values()}
+    assert HONEST.items() <= shown.items(), "a machine may have more: youki, Kata"
     assert {each["result"] for each in found.values()} == {"proven"}
     assert all(
         {"id", "side", "value", "supports"} == set(seen) for each in found.values() for seen in each["observations"]
