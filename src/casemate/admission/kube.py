@@ -19,9 +19,8 @@ from urllib.parse import urlencode
 import httpx
 import msgspec
 
-from casemate.errors import IncompleteError
 from casemate.sources.cluster_access import Access, access
-from casemate.sources.cluster_client import PAGE, tls_context
+from casemate.sources.cluster_client import PAGE, credentials, unusable
 
 _READ_ANEW: Final = 240.0
 _TIMEOUT: Final = httpx.Timeout(10.0)
@@ -174,20 +173,10 @@ class Kube:
 
 
 def _client(found: Access) -> httpx.AsyncClient:
-    headers = [("User-Agent", "casemate"), *found.headers.items()]
-    headers += [("Impersonate-Group", each) for each in found.groups]
     try:
-        return httpx.AsyncClient(
-            base_url=found.server,
-            headers=headers,
-            auth=found.password,
-            verify=tls_context(found),
-            proxy=found.proxy or None,
-            trust_env=not found.proxy,
-            timeout=_TIMEOUT,
-        )
+        return httpx.AsyncClient(**credentials(found), timeout=_TIMEOUT)
     except (httpx.InvalidURL, ValueError) as error:
-        raise IncompleteError(f"cannot use the cluster's address: {error}", where=found.server) from None
+        raise unusable(found, error) from None
 
 
 def _text(error: Exception) -> str:

@@ -5,16 +5,18 @@
 3. A continue token that ran out (410) is replaced by the one that the server offers for the rest, which may then be
    newer than what was read before. What it cannot offer is missing, and said to be.
 4. One time limit holds for all requests together.
+5. A certificate is checked for the kubeconfig's `tls-server-name` where it gives one, else for the server's address.
 """
 
 from __future__ import annotations
 
 import ssl
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self, TypedDict
 from urllib.parse import urlencode
 
 import msgspec
@@ -27,6 +29,9 @@ try:
     import httpx
 except ImportError:
     raise MissingError("reading a cluster needs httpx", fix="python -m pip install 'casemate[cluster]'") from None
+
+if TYPE_CHECKING:
+    import socket
 
 PAGE: Final = 500
 _TRIES: Final = 3
@@ -58,21 +63,41 @@ class UnreadError(Exception):
         self.missing = missing
 
 
+class Credentials(TypedDict):
+    """How httpx's clients, the waiting one and the asynchronous one, reach a server as somebody."""
+
+    base_url: str
+    headers: list[tuple[str, str]]
+    auth: tuple[str, str] | None
+    verify: ssl.SSLContext
+    proxy: str | None
+    trust_env: bool
+
+
+def credentials(access: Access) -> Credentials:
+    """What a client takes to be those credentials' owner. Raises `InputError` for a certificate that is unusable."""
+    headers = [("Accept", "application/json"), ("User-Agent", "casemate"), *access.headers.items()]
+    return Credentials(
+        base_url=access.server,
+        headers=headers + [("Impersonate-Group", each) for each in access.groups],
+        auth=access.password,
+        verify=_tls_context(access),
+        proxy=access.proxy or None,
+        trust_env=not access.proxy,
+    )
+
+
 def connection(access: Access) -> httpx.Client:
     """A connection as those credentials' owner, to be closed. Raises `InputError` for what cannot be used."""
-    headers = [("Accept", "application/json"), ("User-Agent", "casemate"), *access.headers.items()]
-    headers += [("Impersonate-Group", each) for each in access.groups]
     try:
-        return httpx.Client(
-            base_url=access.server,
-            headers=headers,
-            auth=access.password,
-            verify=tls_context(access),
-            proxy=access.proxy or None,
-            trust_env=not access.proxy,
-        )
+        return httpx.Client(**credentials(access))
     except (httpx.InvalidURL, ValueError) as error:
-        raise InputError(f"cannot use the cluster's address: {error}", where=access.server) from None
+        raise unusable(access, error) from None
+
+
+def unusable(access: Access, error: Exception) -> InputError:
+    """An address that no client takes."""
+    return InputError(f"cannot use the cluster's address: {error}", where=access.server)
 
 
 class Client:
@@ -81,7 +106,6 @@ class Client:
     def __init__(self, access: Access, seconds: float) -> None:
         self._limit = seconds
         self._ends = time.monotonic() + seconds
-        self._extensions = {"sni_hostname": access.server_name} if access.server_name else {}
         self._server = access.server
         self._http = connection(access)
 
@@ -133,7 +157,7 @@ class Client:
             raise UnreadError(f"the time limit of {self._limit:g} s passed")
         try:
             timeout = min(left, _LONGEST_REQUEST)
-            return self._http.get(path, timeout=timeout, extensions=self._extensions)
+            return self._http.get(path, timeout=timeout)
         except httpx.TimeoutException:
             raise UnreadError(f"no answer within {timeout:.0f} s") from None
         except httpx.HTTPError as error:
@@ -170,11 +194,44 @@ def _status(answer: httpx.Response) -> _Status:
         return _Status()
 
 
-def tls_context(access: Access) -> ssl.SSLContext:
+class _NamedServer(ssl.SSLContext):
+    """Asks for a certificate with this name, and checks it for that, whatever address is called.
+
+    Here rather than in each request: httpx leaves out a request's `sni_hostname` behind an HTTP proxy.
+    """
+
+    server_name: str
+
+    def wrap_socket(
+        self,
+        sock: socket.socket,
+        server_side: bool = False,
+        do_handshake_on_connect: bool = True,
+        suppress_ragged_eofs: bool = True,
+        server_hostname: str | bytes | None = None,  # noqa: ARG002 - the other name counts
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLSocket:
+        return super().wrap_socket(
+            sock, server_side, do_handshake_on_connect, suppress_ragged_eofs, self.server_name, session
+        )
+
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,
+        server_hostname: str | bytes | None = None,  # noqa: ARG002 - the other name counts
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
+        return super().wrap_bio(incoming, outgoing, server_side, self.server_name, session)
+
+
+def _tls_context(access: Access) -> ssl.SSLContext:
     """How the cluster's certificate is checked, and ours is shown. Raises `InputError` for one that is unusable."""
     try:
         authority = access.authority.decode() if access.authority else None
-        context = ssl.create_default_context(cadata=authority)
+        named = access.server_name
+        context = _named_server(named, authority) if named else ssl.create_default_context(cadata=authority)
         if access.insecure:  # The kubeconfig's owner asked for it: insecure-skip-tls-verify.
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
@@ -182,6 +239,19 @@ def tls_context(access: Access) -> ssl.SSLContext:
             _load(context, access)
     except (ssl.SSLError, ValueError, OSError) as error:
         raise InputError(f"a certificate of the kubeconfig is unusable: {error}", fix="write it again") from None
+    return context
+
+
+def _named_server(name: str, authority: str | None) -> ssl.SSLContext:
+    """As `ssl.create_default_context` makes one, which makes no other kind."""
+    context = _NamedServer(ssl.PROTOCOL_TLS_CLIENT)
+    context.server_name = name
+    if sys.version_info >= (3, 13):
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
+    if authority:
+        context.load_verify_locations(cadata=authority)
+    else:
+        context.load_default_certs()
     return context
 
 
