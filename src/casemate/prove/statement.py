@@ -62,7 +62,7 @@ def verify(file: Path, key: Path) -> tuple[Proof, ...]:
     """The proofs in a signed statement. Raises `InputError` for what is none, `RuntimeFault` for a bad signature."""
     try:
         envelope = Envelope.from_dict(json.loads(file.read_bytes()))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"no signed statement: {error}", where=str(file)) from None
     public = _public(key)
     # Not `Envelope.verify`: it passes over signatures whose key id, a hint that tools fill as they like, differs.

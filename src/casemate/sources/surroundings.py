@@ -3,12 +3,15 @@
 1. Objects are taken in as they are read; only what the model keeps of them is held.
 2. What cannot be decoded is left out: surroundings are evidence, and broken evidence is none.
 3. For files the surroundings are incomplete: what is absent there may still exist in the cluster.
+4. A class that files give two handlers has neither for sure: it gets one that nobody knows, which both are named in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
+
+from msgspec.structs import replace
 
 from casemate.model.kube.objects import RuntimeClass
 from casemate.model.surroundings import Node, Surroundings
@@ -28,6 +31,7 @@ class Neighbours:
 
     def __init__(self) -> None:
         self._classes: dict[str, RuntimeClass] = {}
+        self._handlers: dict[str, dict[str, None]] = {}
         self._nodes: dict[str, Node] = {}
         self._namespaces: dict[str, dict[str, str]] = {}
         self._paths = Paths()
@@ -65,12 +69,18 @@ class Neighbours:
     def _runtime_class(self, value: dict[str, object]) -> None:
         found = decode(value, RuntimeClass).struct
         if found.metadata and found.metadata.name and found.handler:
-            self._classes[found.metadata.name] = found
+            name, handlers = found.metadata.name, self._handlers.setdefault(found.metadata.name, {})
+            handlers[found.handler] = None
+            self._classes[name] = found if len(handlers) == 1 else _either(found, handlers)
 
     def _node(self, value: dict[str, object]) -> None:
         name, labels = _identity(value)
         if name:
             self._nodes[name] = _node(name, labels, _mapping(value.get("status")))
+
+
+def _either(found: RuntimeClass, handlers: Iterable[str]) -> RuntimeClass:
+    return replace(found, handler=f"either {' or '.join(handlers)}")
 
 
 def _node(name: str, labels: dict[str, str], status: dict[str, object]) -> Node:

@@ -84,7 +84,8 @@ def test_a_statement_of_another_key_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{}", "[]", '{"payload": 1}', '{"payload": "", "payloadType": "", "signatures": []}']
+    "text",
+    ["", "{}", "[]", "[" * 20_000, '{"payload": 1}', '{"payload": "", "payloadType": "", "signatures": []}'],
 )
 def test_what_is_no_statement_is_refused(tmp_path: Path, text: str) -> None:
     _, public = write(tmp_path, KEYS[0])

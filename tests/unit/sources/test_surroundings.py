@@ -232,6 +232,16 @@ def test_classes_nodes_and_namespaces_are_kept() -> None:
     assert not found.complete
 
 
+def test_a_class_with_two_handlers_has_neither_for_sure() -> None:
+    classes = [
+        f"{{apiVersion: node.k8s.io/v1, kind: RuntimeClass, metadata: {{name: gvisor}}, handler: {handler}}}"
+        for handler in ("runc", "runsc", "runc")
+    ]
+    gvisor = around(*classes).runtime_class("gvisor")
+    assert gvisor
+    assert gvisor.handler == "either runc or runsc"
+
+
 @pytest.mark.parametrize(
     "broken", ["[]", "{a: 1}", "7", "null", "{selector: {app: 7}, ports: x, type: []}", "{podSelector: 1}"]
 )
