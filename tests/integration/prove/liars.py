@@ -32,8 +32,10 @@ def restart(paths: EnginePaths, tables: Iterable[RuntimeTable]) -> None:
         cni_plugins=plugins,
         can_lower_oom_score=node.gather().can_lower_oom_score,
     )
+    text = config.render(process.version(process.binary()), written)
+    process.config_file(paths).write_text(text, encoding="utf-8")  # first: the supervisor may start it before we do
     process.stop(paths)
-    process.start(paths, config.render(process.version(process.binary()), written))
+    process.start(paths)
 
 
 def liars(paths: EnginePaths, folder: Path) -> Iterable[RuntimeTable]:
