@@ -6,13 +6,13 @@ import io
 import json
 import signal
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from casemate.cli.options import EngineName, Output
+from casemate.cli.options import EngineName, GivenImages, Output, by_name
 from casemate.cli.progress import Progress
-from casemate.cli.run import given_images
 from casemate.engine import compare_run
 from casemate.engine.compare import compare as compare_trials
 from casemate.engine.compare import differs_in_output
@@ -22,7 +22,8 @@ from casemate.engine.paths import DEFAULT_ENGINE, EnginePaths
 from casemate.engine.submit import run_name
 from casemate.engine.supervise.progress import Goal
 from casemate.errors import InputError
-from casemate.model.comparison import Ending
+from casemate.model.comparison import Comparison, Ending
+from casemate.model.handler import Handler
 from casemate.report.compare import comparison_json, print_comparison
 from casemate.sources.document import Document
 from casemate.sources.files import load
@@ -37,7 +38,7 @@ def compare(
     *command: Annotated[str, Parameter(allow_leading_hyphen=True)],
     file: Annotated[list[str], Parameter(name=["--file", "-f"], negative=(), allow_leading_hyphen=True)] = [],  # noqa: B006
     runtimes: Annotated[list[str], Parameter(negative=())] = [],  # noqa: B006 - cyclopts copies it
-    with_image: Annotated[list[str], Parameter(name="--image", negative=())] = [],  # noqa: B006
+    with_image: GivenImages = [],  # noqa: B006
     wait: Literal["ready", "completed"] | None = None,
     timeout: float = 120.0,
     output: Output = "table",
@@ -61,8 +62,6 @@ def compare(
     runtimes
         Which, by comma: handlers (runsc) or classes (gvisor); the first is the one to compare with. All that work
         here when there is none.
-    with_image
-        NAME=PATH: take the image NAME from an OCI layout (folder or tar) or a docker-archive; repeatable.
     wait
         ready or completed. When there is none: completed where every Pod ends by itself, else ready.
     timeout
@@ -72,25 +71,34 @@ def compare(
     documents = _documents(image, command, file)
     paths = EnginePaths(engine)
     settings = ensure_started(paths)
-    names = [name for each in runtimes for name in each.split(",") if name]
+    names = [each for some in runtimes for each in some.split(",") if each]
     chosen = compare_run.resolve(names, paths, settings.default_handler)
     goal = Goal(wait or ("completed" if compare_run.can_end(documents) else "ready"))
-    say = Progress().say
     name = f"compare-{run_name(file)}"[:30].strip("-") if file else "compare"
-    trials = Trials(name, documents, paths, settings, goal, timeout, given=given_images(with_image), say=say)
+    say = Progress().say
+    trials = Trials(name, documents, paths, settings, goal, timeout, given=by_name(with_image), say=say)
+    comparison = _compared(trials, chosen)
+    print(comparison_json(comparison)) if output == "json" else print_comparison(comparison)
+    return _exit_code(comparison)
+
+
+def _compared(trials: Trials, chosen: Sequence[tuple[str, Handler]]) -> Comparison:
+    """Run one after another; the first once more, where output differs, to see what changes by itself."""
     done = []
     for runtime, handler in chosen:
-        say(f"{runtime}: running")
+        trials.say(f"{runtime}: running")
         done.append(trials.run(runtime, handler))
     again = None
     if differs_in_output(done):
-        say(f"{chosen[0][0]}: once more, to see what changes by itself")
+        trials.say(f"{chosen[0][0]}: once more, to see what changes by itself")
         again = trials.run(*chosen[0])
-    comparison = compare_trials(done, again)
-    print(comparison_json(comparison)) if output == "json" else print_comparison(comparison)
+    return compare_trials(done, again)
+
+
+def _exit_code(comparison: Comparison) -> int:
     if comparison.differ:
         return 1
-    return _INCOMPLETE if any(each.ending is Ending.TIMED_OUT for each in done) else 0
+    return _INCOMPLETE if any(each.trial.ending is Ending.TIMED_OUT for each in comparison.items) else 0
 
 
 def _interrupt(_number: int, _frame: object) -> None:

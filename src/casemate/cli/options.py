@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from casemate.errors import InputError
+
 EngineName = Annotated[
     str, Parameter(name="--engine", env_var="CASEMATE_ENGINE", help="Which engine, when there are several.")
 ]
+GivenImages = Annotated[
+    list[str],
+    Parameter(
+        name="--image",
+        negative=(),
+        help="NAME=PATH: take the image NAME from an OCI layout (folder or tar) or a docker-archive; repeatable.",
+    ),
+]
 Output = Annotated[Literal["table", "json"], Parameter(name=["--output", "-o"], help="How to print the result.")]
+
+
+def by_name(images: Sequence[str]) -> dict[str, str]:
+    """The paths of `GivenImages` by the images' names. Raises `InputError`."""
+    given = {}
+    for each in images:
+        reference, separator, path = each.partition("=")
+        if not separator or not reference or not path:
+            raise InputError(f"{each!r} is not NAME=PATH", where="--image", fix="--image shop/web:1=build/web")
+        given[reference] = path
+    return given

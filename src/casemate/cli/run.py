@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import Annotated, Literal
+from dataclasses import dataclass, field
+from typing import Annotated, Literal, TypeAlias
 
 from cyclopts import Parameter
 
-from casemate.cli.options import EngineName, Output
+from casemate.cli.options import EngineName, GivenImages, Output, by_name
 from casemate.cli.progress import Progress
 from casemate.engine import preflight
 from casemate.engine.containerd.config import registries_folder
 from casemate.engine.ensure import ensure_started
 from casemate.engine.paths import DEFAULT_ENGINE, EnginePaths
 from casemate.engine.settings import EngineSettings
-from casemate.engine.submit import accept, run_name
+from casemate.engine.submit import Plan, accept, run_name
 from casemate.engine.supervise.client import SupervisorClient
 from casemate.engine.supervise.progress import Goal, exit_code, reached
-from casemate.errors import IncompleteError, InputError, RuntimeFault
+from casemate.errors import IncompleteError, RuntimeFault
 from casemate.images.registries import name_as_plain
 from casemate.model.decision import Decision
 from casemate.model.inventory import Inventory
@@ -28,21 +29,91 @@ from casemate.report.pods import print_decisions, print_table, runs_json
 from casemate.report.support import notes_json, print_notes
 from casemate.sources.files import load
 
+Change: TypeAlias = Callable[[Inventory], Inventory]
+
+_FAILED = 1
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Images:
+    """Where images come from."""
+
+    image: GivenImages = field(default_factory=list)
+    plain_http: Annotated[list[str], Parameter(negative=())] = field(default_factory=list)
+    """REGISTRY: pull its images over plain HTTP, without TLS; repeatable."""
+
+    def fetch(
+        self, plan: Plan, paths: EnginePaths, settings: EngineSettings, say: Callable[[str], None]
+    ) -> dict[str, str]:
+        """Bring all that the plan needs onto the engine: name as written → id."""
+        for registry in self.plain_http:
+            name_as_plain(registries_folder(paths), registry)
+        return preflight.fetch_images(plan.inventory, by_name(self.image), settings, say)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Until:
+    """How long to wait, and for what."""
+
+    wait: Literal["ready", "completed"] = "ready"
+    """ready: until every Pod is ready or has succeeded. completed: until every Pod has ended."""
+    detach: Annotated[bool, Parameter(name=["--detach", "-d"], negative=())] = False
+    """Do not wait at all."""
+    timeout: float | None = None
+    """Wait at most so many seconds (exit code 4); the Pods stay."""
+
+    def ends_with(self, status: RunStatus) -> bool:
+        """Whether there is nothing more to wait for."""
+        return self.detach or reached(Goal(self.wait), status)
+
+    def exit_code(self, status: RunStatus | None) -> int:
+        """The command's, after that last status."""
+        if self.detach:
+            return 0
+        return exit_code(Goal(self.wait), status) if status else _FAILED
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Classes:
+    """Who may set a Pod's class besides its author."""
+
+    allow_degraded: Annotated[bool, Parameter(negative=())] = False
+    """Run although fields are refused; says what is lost."""
+    decide: Annotated[bool, Parameter(negative=())] = False
+    """Give workloads without a class the one recommended for them, of those that work here, and say why. One under
+    which something behaves differently is given only with --allow-degraded. JSON has them as `decisions`."""
+    policy: Annotated[list[str], Parameter(negative=(), allow_leading_hyphen=True)] = field(default_factory=list)
+    """Policies and exceptions that hold for the run, and Namespaces beside them: files, folders or -; repeatable."""
+
+    def change(self, paths: EnginePaths, settings: EngineSettings, decisions: list[Decision]) -> Change:
+        """What sets the classes of an inventory; adds to `decisions` why."""
+        # Imported late: what decides is of no use to runs that name their classes.
+        change: Change = preflight.unchanged
+        if self.decide:
+            from casemate.engine import choose
+
+            change = choose.chooser(paths, settings, consent=self.allow_degraded, tell=decisions.append)
+        if self.policy:
+            from casemate.cli import policy_files
+            from casemate.engine.policed import policed
+
+            hold = policed(policy_files.read(self.policy), paths, settings, _say_of_policy)
+            return lambda found: hold(change(found))
+        return change
+
 
 def run(
     *,
     file: Annotated[list[str], Parameter(name=["--file", "-f"], negative=(), allow_leading_hyphen=True)],
     name: str | None = None,
-    image: Annotated[list[str], Parameter(negative=())] = [],  # noqa: B006 - cyclopts copies it
-    plain_http: Annotated[list[str], Parameter(negative=())] = [],  # noqa: B006
-    wait: Literal["ready", "completed"] = "ready",
-    detach: Annotated[bool, Parameter(name=["--detach", "-d"], negative=())] = False,
-    timeout: float | None = None,
+    images: Images | None = None,
+    until: Until | None = None,
     now: Annotated[bool, Parameter(negative=())] = False,
     explain: Annotated[bool, Parameter(negative=())] = False,
-    allow_degraded: Annotated[bool, Parameter(negative=())] = False,
-    decide: Annotated[bool, Parameter(negative=())] = False,
-    policy: Annotated[list[str], Parameter(negative=(), allow_leading_hyphen=True)] = [],  # noqa: B006
+    classes: Classes | None = None,
     output: Output = "table",
     engine: EngineName = DEFAULT_ENGINE,
 ) -> int:
@@ -56,33 +127,17 @@ def run(
         A manifest, a folder of manifests, or - for standard input; may be given several times.
     name
         What to call the run; else the first file's or folder's name.
-    image
-        NAME=PATH: take the image NAME from an OCI layout (folder or tar) or a docker-archive; repeatable.
-    plain_http
-        REGISTRY: pull its images over plain HTTP, without TLS; repeatable.
-    wait
-        ready: until every Pod is ready or has succeeded. completed: until every Pod has ended.
-    detach
-        Do not wait at all.
-    timeout
-        Wait at most so many seconds (exit code 4); the Pods stay.
     now
         Run CronJobs once, at once.
     explain
         Only say which fields would be honoured, approximated or refused.
-    allow_degraded
-        Run although fields are refused; says what is lost.
-    decide
-        Give workloads without a class the one recommended for them, of those that work here, and say why. One under
-        which something behaves differently is given only with --allow-degraded. JSON has them as `decisions`.
     """
+    classes = classes or Classes()
     documents = load(file, sys.stdin.buffer)
     paths = EnginePaths(engine)
     settings = ensure_started(paths)
     decisions: list[Decision] = []
-    change = _chooser(paths, settings, decisions, consent=allow_degraded) if decide else preflight.unchanged
-    if policy:
-        change = _policed(change, policy, paths, settings)
+    change = classes.change(paths, settings, decisions)
     flight = preflight.check(documents, name or run_name(file), paths, settings, now=now, change=change)
     if decisions and output == "table":
         print_decisions(decisions)
@@ -90,90 +145,55 @@ def run(
         print(notes_json(flight.notes)) if output == "json" else print_notes(flight.notes)
         return 0
     progress = Progress()
-    plan = preflight.settle(flight, allow_degraded=allow_degraded, say=progress.say)
-    for registry in plain_http:
-        name_as_plain(registries_folder(paths), registry)
-    images = preflight.fetch_images(plan.inventory, given_images(image), settings, progress.say)
-    accept(plan, images, paths)
-    return _follow(plan.name, Goal(wait), paths, progress, output, timeout, decisions, detach=detach)
+    plan = preflight.settle(flight, allow_degraded=classes.allow_degraded, say=progress.say)
+    accept(plan, (images or Images()).fetch(plan, paths, settings, progress.say), paths)
+    status, code = _followed(plan.name, until or Until(), paths, progress)
+    if status:
+        _show(status, decisions, paths, output)
+    return code
 
 
-def given_images(images: list[str]) -> dict[str, str]:
-    """The images of `--image NAME=PATH` options. Raises `InputError`."""
-    given = {}
-    for each in images:
-        reference, separator, path = each.partition("=")
-        if not separator or not reference or not path:
-            raise InputError(f"{each!r} is not NAME=PATH", where="--image", fix="--image shop/web:1=build/web")
-        given[reference] = path
-    return given
+def _say_of_policy(text: str) -> None:
+    print(f"policy: {text}", file=sys.stderr)
 
 
-def _chooser(
-    paths: EnginePaths, settings: EngineSettings, decisions: list[Decision], *, consent: bool
-) -> Callable[[Inventory], Inventory]:
-    # Imported late: what decides is of no use to runs that name their classes.
-    from casemate.engine import choose
-
-    return choose.chooser(paths, settings, consent=consent, tell=decisions.append)
-
-
-def _policed(
-    before: Callable[[Inventory], Inventory], files: Sequence[str], paths: EnginePaths, settings: EngineSettings
-) -> Callable[[Inventory], Inventory]:
-    # Imported late, as what decides is.
-    from casemate.cli import policy_files
-    from casemate.engine.policed import policed
-
-    hold = policed(policy_files.read(files), paths, settings, lambda text: print(f"policy: {text}", file=sys.stderr))
-    return lambda found: hold(before(found))
-
-
-def _follow(
-    name: str,
-    goal: Goal,
-    paths: EnginePaths,
-    progress: Progress,
-    output: str,
-    timeout: float | None,
-    decisions: Sequence[Decision],
-    *,
-    detach: bool,
-) -> int:
+def _followed(name: str, until: Until, paths: EnginePaths, progress: Progress) -> tuple[RunStatus | None, int]:
+    """The last status of a run, and the command's exit code; interrupted, the run is taken down."""
     client = SupervisorClient(paths)
     status: RunStatus | None = None
-    code = 4
     try:
         with progress:
-            for status in _until(client.keep(name, timeout), goal, detach=detach):
+            for status in _statuses(client.keep(name, until.timeout), until):
                 progress.show(status)
-            code = 0 if detach else exit_code(goal, status) if status else 1
+        return status, until.exit_code(status)
     except IncompleteError as error:
         print(f"casemate: {error}; the Pods stay: casemate ps {name}", file=sys.stderr)
+        return status, error.exit_code
     except KeyboardInterrupt:
         print(f"\ncasemate: interrupted, taking {name} down", file=sys.stderr)
         for _ in client.down(name):
             pass
         raise
-    if status is None:
-        return code
+
+
+def _show(status: RunStatus, decisions: Sequence[Decision], paths: EnginePaths, output: str) -> None:
+    """How the run ended. Raises `RuntimeFault` when it was rolled back."""
     proven = keep.proven(paths.proofs)
     if output == "json":
         print(runs_json([status], decisions, proven))
     else:
         print_table([status], proven=proven)
     if status.error:
-        raise RuntimeFault(f"the run could not start and was rolled back: {status.error}", where=name)
-    return code
+        raise RuntimeFault(f"the run could not start and was rolled back: {status.error}", where=status.name)
 
 
-def _until(stream: Iterator[RunStatus], goal: Goal, *, detach: bool) -> Iterator[RunStatus]:
+def _statuses(stream: Iterator[RunStatus], until: Until) -> Iterator[RunStatus]:
     last: RunStatus | None = None
     for status in stream:
         # A rolled-back run is shown as it was before its Pods went.
         last = _with_outcome(last, status) if last and last.pods and not status.pods else status
         yield last
-        if detach or reached(goal, last):
+        if until.ends_with(last):
             return
 
 
