@@ -1,21 +1,43 @@
-"""Checks that all evidence has in common: what it must say, and what it must not."""
+"""What evidence of any technology claims, and the checks that all of it has in common."""
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
-from casemate.model.attestation import Check, Expected
+from casemate.model.attestation import Attestation, Check, Expected
 
 
-def compare(
-    expected: Expected, *, report_data: bytes, measurement: bytes, tcb: Mapping[str, int], debug: bool
-) -> Iterator[Check]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """What evidence says of its guest: the challenge that it was given, what was launched, of which versions."""
+
+    data: bytes
+    measurement: bytes
+    tcb: dict[str, int]
+    debug: bool
+
+
+def attestation(technology: str, said: Claims, expected: Expected, proof: Iterable[Check]) -> Attestation:
+    """The claims, with the checks that prove who makes them, and then those of what they have to be."""
+    return Attestation(
+        technology=technology,
+        measurement=said.measurement.hex(),
+        report_data=said.data.hex(),
+        debug=said.debug,
+        tcb=said.tcb,
+        checks=(*proof, *_compared(said, expected)),
+    )
+
+
+def _compared(said: Claims, expected: Expected) -> Iterator[Check]:
     """The challenge, the measurement, the debug flag and the versions, each against what was asked for."""
-    yield _bytes("challenge", report_data, expected.report_data, "the report data")
-    yield _bytes("measurement", measurement, expected.measurement, "the launch measurement")
-    yield Check(id="debug", passed=not debug, text="the host may debug the guest" if debug else "debugging is off")
-    yield _versions(tcb, expected.tcb)
+    yield _bytes("challenge", said.data, expected.report_data, "the report data")
+    yield _bytes("measurement", said.measurement, expected.measurement, "the launch measurement")
+    may = "the host may debug the guest" if said.debug else "debugging is off"
+    yield Check(id="debug", passed=not said.debug, text=may)
+    yield _versions(said.tcb, expected.tcb)
 
 
 def _bytes(name: str, found: bytes, wanted: str, what: str) -> Check:

@@ -19,14 +19,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from casemate.errors import InputError
 from casemate.model.attestation import Attestation, Check, Expected
 from casemate.prove.attest import chain
-from casemate.prove.attest.compared import compare
+from casemate.prove.attest.compared import Claims, attestation
+from casemate.prove.attest.signature import is_signed
 
 SIZE: Final = 0x4A0
 _SIGNED: Final = 0x2A0
@@ -47,20 +46,16 @@ _VERSION_OIDS: Final = {
 _CHIP_OID: Final = f"{_AMD}.4"
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report(Claims):
     """The parts of a report that are judged."""
 
     signed: bytes
     signature: bytes
     version: int
     algorithm: int
-    policy: int
     level: int
-    data: bytes
-    measurement: bytes
     chip: bytes
-    tcb: dict[str, int]
 
 
 def parse(evidence: bytes) -> Report:
@@ -77,7 +72,7 @@ def parse(evidence: bytes) -> Report:
         signature=evidence[_SIGNED:SIZE],
         version=version,
         algorithm=algorithm,
-        policy=policy,
+        debug=bool(policy & _DEBUG),
         level=level,
         data=evidence[0x50:0x90],
         measurement=evidence[0x90:0xC0],
@@ -95,16 +90,8 @@ def verify(
 ) -> Attestation:
     """What the report says and how much of it holds. `certificates` begin with the VCEK's or VLEK's."""
     report = parse(evidence)
-    debug = bool(report.policy & _DEBUG)
-    said = compare(expected, report_data=report.data, measurement=report.measurement, tcb=report.tcb, debug=debug)
-    return Attestation(
-        technology="sev-snp",
-        measurement=report.measurement.hex(),
-        report_data=report.data.hex(),
-        debug=debug,
-        tcb=report.tcb,
-        checks=(*_signing(report, certificates, roots, now), _level(report), *said),
-    )
+    proof = (*_signing(report, certificates, roots, now), _level(report))
+    return attestation("sev-snp", report, expected, proof)
 
 
 def _signing(
@@ -123,16 +110,10 @@ def _signing(
 
 
 def _is_signed(report: Report, leaf: x509.Certificate) -> bool:
-    key = leaf.public_key()
-    if report.algorithm != _ECDSA_P384 or not isinstance(key, ec.EllipticCurvePublicKey):
-        return False
-    r = int.from_bytes(report.signature[:_NUMBER], "little")
-    s = int.from_bytes(report.signature[_NUMBER : 2 * _NUMBER], "little")
-    try:
-        key.verify(utils.encode_dss_signature(r, s), report.signed, ec.ECDSA(hashes.SHA384()))
-    except (InvalidSignature, ValueError):
-        return False
-    return True
+    numbers = report.signature[: 2 * _NUMBER]
+    return report.algorithm == _ECDSA_P384 and is_signed(
+        leaf.public_key(), numbers, "little", report.signed, hashes.SHA384()
+    )
 
 
 def _key_versions(report: Report, leaf: x509.Certificate) -> Check:

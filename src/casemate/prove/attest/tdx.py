@@ -20,14 +20,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, utils
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from casemate.errors import InputError
 from casemate.model.attestation import Attestation, Check, Expected
 from casemate.prove.attest import chain
-from casemate.prove.attest.compared import compare
+from casemate.prove.attest.compared import Claims, attestation
+from casemate.prove.attest.signature import is_signed
 
 _HEADER: Final = 48
 _BODY: Final = 584
@@ -40,10 +40,11 @@ _QE_DATA: Final = 320
 _QE_CERTIFICATION: Final = 6
 _PCK_CHAIN: Final = 5
 _POINT: Final = 64
+_DEBUG: Final = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote(Claims):
     """The parts of a quote that are judged."""
 
     signed: bytes
@@ -53,10 +54,6 @@ class Quote:
     enclave_signature: bytes
     enclave_data: bytes
     pck: bytes
-    attributes: int
-    measurement: bytes
-    data: bytes
-    tcb: dict[str, int]
 
 
 class _Cursor:
@@ -97,7 +94,7 @@ def parse(evidence: bytes) -> Quote:
         enclave_signature=enclave_signature,
         enclave_data=data,
         pck=enclave.take(enclave.number(4)),
-        attributes=struct.unpack_from("<Q", body, 120)[0],
+        debug=bool(struct.unpack_from("<Q", body, 120)[0] & _DEBUG),
         measurement=body[136:184],
         data=body[520:584],
         tcb={f"tee-{number:02}": svn for number, svn in enumerate(body[:16])},
@@ -115,26 +112,14 @@ def verify(
 ) -> Attestation:
     """What the quote says and how much of it holds. The PCK certificates are the quote's own, the root is not."""
     quote = parse(evidence)
-    debug = bool(quote.attributes & 1)
-    said = compare(expected, report_data=quote.data, measurement=quote.measurement, tcb=quote.tcb, debug=debug)
-    return Attestation(
-        technology="tdx",
-        measurement=quote.measurement.hex(),
-        report_data=quote.data.hex(),
-        debug=debug,
-        tcb=quote.tcb,
-        checks=(*_signing(quote, roots, now), *said),
-    )
+    return attestation("tdx", quote, expected, _signing(quote, roots, now))
 
 
 def _signing(quote: Quote, roots: Sequence[x509.Certificate], now: datetime.datetime) -> Iterator[Check]:
     certificates = chain.read(quote.pck, "the TDX quote")
     why = chain.broken(certificates[0], certificates[1:], roots, now)
     yield Check(id="chain", passed=not why, text=why or "the platform's key leads to a root that was given")
-    platform = certificates[0].public_key()
-    vouched = isinstance(platform, ec.EllipticCurvePublicKey) and _is_signed(
-        platform, quote.enclave_signature, quote.enclave_report
-    )
+    vouched = _is_signed(certificates[0].public_key(), quote.enclave_signature, quote.enclave_report)
     text = f"the platform's signature on the enclave's report is {'valid' if vouched else 'wrong'}"
     yield Check(id="enclave-signature", passed=vouched, text=text)
     yield _attested_key(quote)
@@ -159,12 +144,5 @@ def _public(point: bytes) -> ec.EllipticCurvePublicKey | None:
         return None
 
 
-def _is_signed(key: ec.EllipticCurvePublicKey | None, signature: bytes, signed: bytes) -> bool:
-    if key is None:
-        return False
-    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
-    try:
-        key.verify(utils.encode_dss_signature(r, s), signed, ec.ECDSA(hashes.SHA256()))
-    except (InvalidSignature, ValueError):
-        return False
-    return True
+def _is_signed(key: object, signature: bytes, signed: bytes) -> bool:
+    return is_signed(key, signature, "big", signed, hashes.SHA256())
