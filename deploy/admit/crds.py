@@ -174,6 +174,8 @@ _STATUS: Schema = _object(
     "What casemate makes of it.",
 )
 _ACCEPTED = {"name": "Accepted", "type": "string", "jsonPath": ".status.conditions[?(@.type=='Accepted')].status"}
+_SOUND = {"name": "Sound", "type": "string", "jsonPath": ".status.conditions[?(@.type=='Sound')].status"}
+_FOUND = {"name": "Found", "type": "string", "jsonPath": ".status.conditions[?(@.type=='Sound')].reason", "priority": 1}
 _BITES = {"name": "Bites", "type": "string", "jsonPath": ".status.conditions[?(@.type=='Bites')].status"}
 _AGE = {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}
 _POLICY_COLUMNS = [
@@ -181,7 +183,9 @@ _POLICY_COLUMNS = [
     {"name": "Default", "type": "string", "jsonPath": ".spec.default"},
     {"name": "Minimum", "type": "string", "jsonPath": ".spec.minimum"},
     _ACCEPTED,
+    _SOUND,
     _BITES,
+    _FOUND,
     _AGE,
 ]
 
@@ -259,6 +263,8 @@ def definitions() -> list[Schema]:
         {"name": "Expires", "type": "string", "jsonPath": ".spec.expires"},
         {"name": "Reason", "type": "string", "jsonPath": ".spec.reason", "priority": 1},
         _ACCEPTED,
+        _SOUND,
+        _FOUND,
         _AGE,
     ]
     wide, narrow = _policy_spec(narrowing=False), _policy_spec(narrowing=True)

@@ -36,13 +36,14 @@ _log = structlog.get_logger("casemate.admission")
 
 
 class Document(msgspec.Struct, Generic[_T], frozen=True):
-    """A policy or exception, and why it cannot be read, if so. `generation` is that of the object."""
+    """A policy or exception, and why it cannot be read, if so. `generation` and `uid` are those of the object."""
 
     title: str
     namespace: str
     value: _T | None
     problem: str = ""
     generation: int = 0
+    uid: str = ""
 
 
 class _Remembering(Generic[_T]):
@@ -54,7 +55,7 @@ class _Remembering(Generic[_T]):
 
     def __call__(self, raw: bytes) -> Document[_T]:
         value = msgspec.json.decode(raw, type=dict[str, object])
-        kind, name, namespace, generation = _identity(value)
+        kind, name, namespace, generation, uid = _identity(value)
         title = f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
         key = (namespace, name)
         try:
@@ -62,11 +63,11 @@ class _Remembering(Generic[_T]):
         except (InputError, RecursionError) as error:
             problem = error.what if isinstance(error, InputError) else "nested too deeply"
             _log.error("cannot be read", document=title, error=problem)
-            return Document(title, namespace, self._good.get(key), problem, generation)
-        return Document(title, namespace, good, "", generation)
+            return Document(title, namespace, self._good.get(key), problem, generation, uid)
+        return Document(title, namespace, good, "", generation, uid)
 
 
-def _identity(value: dict[str, object]) -> tuple[str, str, str, int]:
+def _identity(value: dict[str, object]) -> tuple[str, str, str, int, str]:
     meta = value.get("metadata")
     found = meta if isinstance(meta, dict) else {}
     generation = found.get("generation")
@@ -75,6 +76,7 @@ def _identity(value: dict[str, object]) -> tuple[str, str, str, int]:
         str(found.get("name", "")),
         str(found.get("namespace", "")),
         generation if isinstance(generation, int) else 0,
+        str(found.get("uid", "")),
     )
 
 

@@ -24,6 +24,7 @@ from msgspec.structs import replace
 from casemate.admission import auditing, bites, coverage
 from casemate.admission.audit import Tally
 from casemate.admission.bites import Ask, Bite, Patience
+from casemate.admission.checking import Checker
 from casemate.admission.judge import Standing
 from casemate.admission.kube import Kube, StatusError, Unreached
 from casemate.admission.metrics import Gauges
@@ -109,6 +110,7 @@ class Prober:
         self._ask = ask
         self._asker = asker
         self._patience = Patience()
+        self._checker = Checker(catalogue)
         self.statuses: Statuses | None = None
 
     @property
@@ -131,7 +133,9 @@ class Prober:
             elif each.bite is Bite.UNKNOWN:
                 _log.warning("not probed", policy=each.policy, rule=each.rule, why=each.why)
         if self.statuses:
-            await self.statuses.write(outcomes, [each for each in found if isinstance(each, Unprobed)])
+            unprobed = [each for each in found if isinstance(each, Unprobed)]
+            findings = await self._checker.found(rules, standing.policies, namespaces)
+            await self.statuses.write(rules, outcomes, unprobed, findings)
 
 
 class Auditor:

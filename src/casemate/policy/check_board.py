@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from casemate.catalogue.tables import Catalogue
@@ -28,6 +28,8 @@ class Board:
         self._found: dict[tuple[int, int, str, str], PolicyFinding] = {}
         by_title = {each.title: each for each in of.policies}
         self.policies = tuple(by_title[each.title] for each in written.policies)
+        both = (*written.policies, *written.exceptions)
+        self._documents = {id(each): (order, written.documents[order]) for order, each in enumerate(both)}
 
     @cached_property
     def known_names(self) -> frozenset[str]:
@@ -57,16 +59,28 @@ class Board:
         return outer is not inner and lies_within(self.match(inner), self.match(outer))
 
     def error(
-        self, what: str, about: Policy | PolicyException, path: Sequence[str | int], message: str, fix: str
+        self,
+        what: str,
+        about: Policy | PolicyException,
+        path: Sequence[str | int],
+        message: str,
+        fix: str,
+        others: Iterable[str] = (),
     ) -> None:
         """It denies or accepts what nobody can have meant."""
-        self._say(Severity.ERROR, what, about, path, message, fix)
+        self._say(Severity.ERROR, what, about, path, message, fix, others)
 
     def warn(
-        self, what: str, about: Policy | PolicyException, path: Sequence[str | int], message: str, fix: str
+        self,
+        what: str,
+        about: Policy | PolicyException,
+        path: Sequence[str | int],
+        message: str,
+        fix: str,
+        others: Iterable[str] = (),
     ) -> None:
         """It does less than it seems to."""
-        self._say(Severity.WARNING, what, about, path, message, fix)
+        self._say(Severity.WARNING, what, about, path, message, fix, others)
 
     def findings(self) -> tuple[PolicyFinding, ...]:
         """All of them, in the order of the documents and of their lines."""
@@ -80,11 +94,17 @@ class Board:
         path: Sequence[str | int],
         message: str,
         fix: str,
+        others: Iterable[str],
     ) -> None:
-        document = self.written.document(about)
-        title = about.title if isinstance(about, Policy) else about.name
+        order, document = self._documents[id(about)]
         found = PolicyFinding(
-            id=what, severity=severity, about=title, where=document.where(*path), message=message, fix=fix
+            id=what,
+            severity=severity,
+            kind=document.kind,
+            about=document.title,
+            where=document.where(*path),
+            message=message,
+            fix=fix,
+            others=tuple(others),
         )
-        order = self.written.documents.index(document)
-        self._found[(order, document.marks.at(path).line, what, message)] = found
+        self._found[(order, document.line(*path), what, message)] = found

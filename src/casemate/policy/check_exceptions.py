@@ -30,7 +30,7 @@ def check_exceptions(board: Board, now: datetime.datetime) -> None:
         if can_meet(one.spec.scope, other.spec.scope) and not _common(one, other):
             what = f"where {one.name} applies too, neither accepts anything: they have nothing in common"
             fix = "keep their scopes apart, or make one of both"
-            board.warn("exceptions-cancel", other, ("spec", "scope"), what, fix)
+            board.warn("exceptions-cancel", other, ("spec", "scope"), what, fix, (one.name,))
 
 
 def _expiry(board: Board, exception: PolicyException, now: datetime.datetime) -> None:

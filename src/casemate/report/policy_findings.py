@@ -18,7 +18,9 @@ def findings_json(findings: Sequence[PolicyFinding], policies: int, exceptions: 
         {
             "id": each.id,
             "severity": str(each.severity),
+            "kind": each.kind,
             "about": each.about,
+            "others": each.others,
             "where": each.where,
             "message": each.message,
             "fix": each.fix,

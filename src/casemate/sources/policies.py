@@ -21,7 +21,7 @@ from casemate.model.policy import Document, ExceptionSpec, Policy, PolicyExcepti
 from casemate.model.surroundings import Surroundings
 from casemate.sources.decode import Raw, convert, objects
 from casemate.sources.fast_files import contents
-from casemate.sources.marks import Marks, Path
+from casemate.sources.marks import Marks, Path, shown
 from casemate.sources.parse import Value, parse
 from casemate.sources.policy_rules import check_exception, check_policy
 from casemate.sources.problems import Problem, near_miss, printable, raise_for
@@ -54,17 +54,23 @@ class _ExceptionObject(Document, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class PolicyDocument:
-    """A document as it was written: its title, and where each of its fields stands."""
+    """A document as it was written: its title, and where each of its fields stands; nowhere, in a cluster."""
 
     kind: str
     title: str
-    file: str
-    marks: Marks
+    file: str = ""
+    marks: Marks | None = None
 
     def where(self, *path: str | int) -> str:
-        """`file:line:column` of a field, or of the nearest one around it."""
+        """`file:line:column` of a field, or of the nearest one around it; in a cluster the object and the field."""
+        if self.marks is None:
+            return f"{self.kind} {self.title}: {shown(path)}"
         here = self.marks.at(path)
         return f"{self.file}:{here.line}:{here.column}"
+
+    def line(self, *path: str | int) -> int:
+        """The line of a field; 0 in a cluster."""
+        return self.marks.at(path).line if self.marks else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +81,6 @@ class PolicyInput:
     exceptions: tuple[PolicyException, ...]
     surroundings: Surroundings
     documents: tuple[PolicyDocument, ...]
-
-    def document(self, of: Policy | PolicyException) -> PolicyDocument:
-        """Where that document stands."""
-        both = (*self.policies, *self.exceptions)
-        return self.documents[next(index for index, each in enumerate(both) if each is of)]
 
 
 def load(inputs: Sequence[str], stdin: BinaryIO) -> PolicyInput:
