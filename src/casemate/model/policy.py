@@ -19,6 +19,10 @@ What a policy means, in the order in which `casemate.policy` decides:
    handler's boundary. Names are compared whole; a boundary is that of the class's handler, or what its name declares
    where RuntimeClasses are not known (`surroundings.complete` is false); labels are those of a RuntimeClass that is
    known. A class that a completely known cluster lacks is refused by every matching policy.
+   With `rbac: use`, the Pod's own service account must also have the right to use the class: verb `use` on
+   `runtimeclasses` of `node.k8s.io`, by a ClusterRoleBinding or a RoleBinding in the Pod's namespace, to itself or to
+   `system:serviceaccounts` (all, or its namespace's; the API server counts no other groups there). What who asks may do
+   is of no account. Unset needs no right; a right that is not known is none.
 3. *Minimum*: the class's boundary, resolved by its handler, must reach `minimum`; `need` is what `assess` says.
    The workload's own labels may raise that, not lower it. Unknown reaches nothing. A shared kernel reaches `hardened`
    where every `Part` holds. A class whose name claims more than its known handler gives is refused by every
@@ -43,9 +47,10 @@ What a policy means, in the order in which `casemate.policy` decides:
    request, only what all of them accept is accepted: exceptions intersect, never add up (GHSA-gg4x-fgg2-h9w9). One that
    has expired, or that expires later than `max_exception_days` from now, is as if it were not there.
 9. *Mode*: only `enforce` denies and changes. What `warn` and `audit` would have denied is a reason, not a decision.
-10. *Update*: what the old object violated in the same way (policy, rule, and class, container or annotation), and what
-    leaves specification, labels and annotations of the template alone, is not denied again; everything else is judged
-    as new. An object that is being deleted is judged like any other (CVE-2023-34091).
+10. *Update*: what the old object violated in the same way (policy, rule, and class, container or annotation; a missing
+    right: class and service account), and what leaves specification, labels and annotations of the template alone, is
+    not denied again; everything else is judged as new. An object that is being deleted is judged like any other
+    (CVE-2023-34091).
 11. *Exempt*: casemate's own namespace is not judged. Pods of class system-node-critical in kube-system are judged only
     by policies that name that namespace. A mirror Pod that a node makes is allowed, as it runs already, and says so.
 """
@@ -200,12 +205,19 @@ class Fit(StrEnum):
     WARN = "warn"
 
 
+class Right(StrEnum):
+    """What role-based access control has to let the Pod's service account do with its class."""
+
+    USE = "use"
+
+
 class PolicySpec(Document, frozen=True, kw_only=True):
     """The body of an `IsolationPolicy`. A bare string in `permitted` is `{name: …}`."""
 
     match: Match = Match()
     default: str = ""
     permitted: tuple[str | Permit, ...] | None = None
+    rbac: Right | None = None
     minimum: str = ""
     hardening: HardeningRule | None = None
     upgrade: bool = False
@@ -236,6 +248,7 @@ class Rule(StrEnum):
     CLASS_UNSET = "class-unset"
     CLASS_UNKNOWN = "class-unknown"
     CLASS_MISMATCH = "class-mismatch"
+    CLASS_NOT_GRANTED = "class-not-granted"
     BELOW_MINIMUM = "below-minimum"
     SANDBOX_ANNOTATION = "sandbox-annotation"
     HARDENING = "hardening"
@@ -258,6 +271,7 @@ CLASS_RULES: Final = frozenset(
         Rule.CLASS_UNSET,
         Rule.CLASS_UNKNOWN,
         Rule.CLASS_MISMATCH,
+        Rule.CLASS_NOT_GRANTED,
         Rule.BELOW_MINIMUM,
     }
 )

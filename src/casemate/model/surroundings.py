@@ -31,6 +31,34 @@ class Rights(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cluster_admin: bool = False
 
 
+class UseBinding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Whom a binding gives a role of `UseGrants`. `namespace` is empty when it does so everywhere.
+
+    `accounts` are service accounts: `namespace/name`, `namespace/*` for all of a namespace, `*` for all.
+    """
+
+    role: str
+    accounts: tuple[str, ...]
+    namespace: str = ""
+
+
+class UseGrants(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who may `use` which RuntimeClasses, as far as Roles and bindings are known.
+
+    `roles` are the classes that each role lets its holders use, None for every class. A role is named `namespace/name`,
+    a ClusterRole `*/name`; one that a binding names and that is not there is not known.
+    """
+
+    roles: dict[str, tuple[str, ...] | None] = {}
+    bindings: tuple[UseBinding, ...] = ()
+
+    def beside(self, other: UseGrants | None) -> UseGrants:
+        """Both together; where both know a role, the other's word counts."""
+        if other is None:
+            return self
+        return UseGrants(roles={**self.roles, **other.roles}, bindings=(*self.bindings, *other.bindings))
+
+
 class Exposure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How a workload is reached. `via` names what exposes it, such as `Ingress shop/web`."""
 
@@ -43,7 +71,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """Everything known besides the workloads. `complete` is false for files: what is absent there may still exist.
 
     `exposure` is by `Workload.title`, `rights` by `namespace/serviceAccount`, `namespaces` gives labels by name.
-    `tokenless` are service accounts, as `namespace/name`, whose Pods get no token unless they ask for one.
+    `tokenless` are service accounts, as `namespace/name`, whose Pods get no token unless they ask for one. `use` is
+    None when no Role and no binding is known.
     """
 
     complete: bool = False
@@ -53,6 +82,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     exposure: dict[str, Exposure] = {}
     rights: dict[str, Rights] = {}
     tokenless: frozenset[str] = frozenset()
+    use: UseGrants | None = None
 
     def runtime_class(self, name: str) -> RuntimeClass | None:
         """The RuntimeClass of that name, or None."""

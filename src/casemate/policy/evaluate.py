@@ -27,6 +27,7 @@ from casemate.policy.fit import Fits
 from casemate.policy.judge import CompiledPolicy, compile_policy
 from casemate.policy.kept import Kept, key_of
 from casemate.policy.match import Answer
+from casemate.policy.rights import ClassRights
 from casemate.policy.verdict import ALLOWED, Judge, Set, exempt
 
 _KUBE_SYSTEM: Final = "kube-system"
@@ -52,7 +53,8 @@ class PolicySet:
         self.classes = Classes(surroundings, catalogue, settings)
         self.settings = settings
         defaults = [self.classes.facts(each.spec.default) if each.spec.default else None for each in policies]
-        compiled = [compile_policy(each, default) for each, default in zip(policies, defaults, strict=True)]
+        rights = ClassRights(surroundings.use)
+        compiled = [compile_policy(each, default, rights) for each, default in zip(policies, defaults, strict=True)]
         self.policies = tuple(sorted(compiled, key=lambda each: each.title))
         self._exceptions = tuple(Exempting(each) for each in exceptions)
         self.most = datetime.timedelta(days=settings.max_exception_days)

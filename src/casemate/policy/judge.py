@@ -21,6 +21,7 @@ from casemate.policy.fit import Fits
 from casemate.policy.hardening import Lack, lacking
 from casemate.policy.match import Matcher, matcher
 from casemate.policy.permitted import Permitted, compiled, sandbox_annotations
+from casemate.policy.rights import ClassRights, account_of
 from casemate.sources.problems import printable
 
 NEED: Final = "need"
@@ -41,7 +42,7 @@ class Violation(NamedTuple):
 
 @dataclass(frozen=True)
 class CompiledPolicy:
-    """A policy with everything worked out that does not depend on the request."""
+    """A policy with everything worked out that does not depend on the request. `rights` are those that it asks for."""
 
     document: Policy
     title: str
@@ -51,6 +52,7 @@ class CompiledPolicy:
     minimum: Boundary | None
     below: Boundary
     parts: frozenset[Part]
+    rights: ClassRights | None
 
     @property
     def mode(self) -> Mode:
@@ -63,12 +65,17 @@ class CompiledPolicy:
         return self.document.spec.mode is Mode.ENFORCE
 
     @property
+    def says_classes(self) -> bool:
+        """Whether it says which classes there may be."""
+        return self.permitted.entries is not None or self.minimum is not None or self.rights is not None
+
+    @property
     def asks_need(self) -> bool:
         """Whether its minimum is what `assess` says."""
         return self.document.spec.minimum == NEED
 
 
-def compile_policy(document: Policy, default: ClassFacts | None) -> CompiledPolicy:
+def compile_policy(document: Policy, default: ClassFacts | None, rights: ClassRights) -> CompiledPolicy:
     """Compile one policy; `default` is what is known of its default's class. Raises `InputError` for its images."""
     spec = document.spec
     rule = spec.hardening
@@ -85,6 +92,7 @@ def compile_policy(document: Policy, default: ClassFacts | None) -> CompiledPoli
         minimum=Boundary.parse(spec.minimum) if spec.minimum and spec.minimum != NEED else None,
         below=Boundary.parse(rule.below) if rule else Boundary.UNKNOWN,
         parts=frozenset(rule.require) if rule else frozenset(),
+        rights=rights if spec.rbac else None,
     )
 
 
@@ -137,10 +145,18 @@ class Examined:
 def violations(policy: CompiledPolicy, examined: Examined, of: ClassFacts) -> Iterator[Violation]:
     """Everything that the policy has against the workload under that class."""
     yield from _class(policy, of)
+    if policy.rights is not None:
+        yield from _granted(policy, policy.rights, examined.workload, of)
     yield from _minimum(policy, examined, of)
     yield from _annotations(policy, examined, of)
     yield from _hardening(policy, examined, of)
     yield from _fit(policy, examined, of)
+
+
+def lets(policy: CompiledPolicy, workload: Workload, of: ClassFacts) -> bool:
+    """Whether the policy lets the workload have that class, as far as it says which classes there may be."""
+    granted = policy.rights is None or not any(_granted(policy, policy.rights, workload, of))
+    return policy.permitted.permits(of) and of.boundary >= (policy.minimum or of.boundary) and granted
 
 
 def _class(policy: CompiledPolicy, of: ClassFacts) -> Iterator[Violation]:
@@ -154,6 +170,18 @@ def _class(policy: CompiledPolicy, of: ClassFacts) -> Iterator[Violation]:
     if of.lies:
         text = f"RuntimeClass {shown(of.name)} is not what it is called: {of.lies}"
         yield Violation(policy.title, Rule.CLASS_MISMATCH, of.name, text, policy.mode)
+
+
+def _granted(policy: CompiledPolicy, rights: ClassRights, workload: Workload, of: ClassFacts) -> Iterator[Violation]:
+    account = account_of(workload)
+    if not of.name or rights.may_use(workload.namespace, account, of.name):
+        return
+    who = f"service account {shown(workload.namespace)}/{shown(account)}"
+    text = f"{who} has no right to use {class_text(of)} (RBAC: verb use on runtimeclasses.node.k8s.io)"
+    if not rights.known:
+        text = f"whether {who} may use {class_text(of)} is not known: no Role and no binding is"
+    subject = f"{of.name} {account}"
+    yield Violation(policy.title, Rule.CLASS_NOT_GRANTED, subject, text, policy.mode)
 
 
 def _minimum(policy: CompiledPolicy, examined: Examined, of: ClassFacts) -> Iterator[Violation]:

@@ -23,6 +23,7 @@ from casemate.model.policy import Match, NamespaceMatch
 from casemate.model.workload import Workload
 from casemate.policy.asker import Asker, Role
 from casemate.policy.images import image, images, pattern
+from casemate.policy.rights import account_of
 from casemate.sources.rules.labels import matches
 
 _POD = "Pod"
@@ -48,8 +49,7 @@ class Subject:
     @cached_property
     def account(self) -> str:
         """The name of the Pod's service account."""
-        spec = self.workload.spec
-        return spec.serviceAccountName or spec.serviceAccount or "default"
+        return account_of(self.workload)
 
     @cached_property
     def images(self) -> tuple[Reference | None, ...]:

@@ -24,7 +24,7 @@ from casemate.policy.choice import Choice, changeable, choose, left_as_it_is
 from casemate.policy.classes import Classes, ClassFacts
 from casemate.policy.exceptions import Applying, Exempting
 from casemate.policy.fit import Fits
-from casemate.policy.judge import CompiledPolicy, Examined, Violation, class_text, violations
+from casemate.policy.judge import CompiledPolicy, Examined, Violation, class_text, lets, violations
 from casemate.policy.match import Answer, Subject
 from casemate.policy.patches import change
 
@@ -120,15 +120,11 @@ class Judge:
     def permitted(self, workload: Workload, who: Asker, names: Iterable[str]) -> tuple[str, ...] | None:
         """Those of the classes that every policy which enforces permits; None when none says anything."""
         asked = [each for each in self._matched(workload, who).policies if each.enforces]
-        saying = [each for each in asked if each.permitted.entries is not None or each.minimum is not None]
+        saying = [each for each in asked if each.says_classes]
         if not saying:
             return None
         facts = ((name, self._classes.facts(name)) for name in names)
-        return tuple(
-            name
-            for name, of in facts
-            if all(each.permitted.permits(of) and of.boundary >= (each.minimum or of.boundary) for each in saying)
-        )
+        return tuple(name for name, of in facts if all(lets(each, workload, of) for each in saying))
 
     def _class_of(self, workload: Workload) -> ClassFacts:
         return self._classes.facts(workload.spec.runtimeClassName or "")

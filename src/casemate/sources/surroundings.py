@@ -64,6 +64,7 @@ class Neighbours:
             exposure=self._paths.exposure(workloads),
             rights=self._grants.rights(workloads),
             tokenless=self._grants.tokenless(),
+            use=self._grants.use(),
         )
 
     def _runtime_class(self, value: dict[str, object]) -> None:

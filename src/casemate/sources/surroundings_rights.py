@@ -1,4 +1,5 @@
-"""What service accounts may do beyond their own objects, as role-based access control grants it.
+"""What service accounts may do beyond their own objects, and which RuntimeClasses they may `use`, as role-based access
+control grants it.
 
 1. A binding gives the rules of its role to its subjects: a service account, the user name of one, or a group of them.
 2. A RoleBinding gives them in its namespace, a ClusterRoleBinding everywhere. Both count: what is dangerous in one
@@ -9,6 +10,9 @@
 4. Everything on everything, everywhere, is cluster-admin.
 5. A role that is not in the input has the rules of the role that every cluster has under its name, or none.
 6. A service account may say that Pods get no token of it (`automountServiceAccountToken: false`).
+7. `use` of RuntimeClasses is read exactly (`casemate.model.surroundings.UseGrants`): names in `resourceNames` are no
+   patterns; of groups only those count that the API server gives the account when a policy asks it
+   (apiserver, pkg/authentication/serviceaccount/util.go): all service accounts, and those of a namespace.
 """
 
 from __future__ import annotations
@@ -17,12 +21,16 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
 from casemate.model.kube.meta import LabelSelector
-from casemate.model.surroundings import Rights
+from casemate.model.surroundings import Rights, UseBinding, UseGrants
 from casemate.model.workload import Workload
 from casemate.sources.fast_decode import decode
+from casemate.sources.rules.labels import matches
+
+_Subject: TypeAlias = tuple[str, str]
+"""Its kind and its name."""
 
 _GROUP: Final = "rbac.authorization.k8s.io"
 _WRITE: Final = ("create", "update", "patch")
@@ -56,6 +64,9 @@ _DANGEROUS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("node.k8s.io", "runtimeclasses"): (*_WRITE, "delete"),
 }
 _GIVE_RIGHTS: Final = frozenset(("impersonate", "escalate", "bind", "sign", "approve"))
+_USE: Final = ("node.k8s.io", "runtimeclasses", "use")
+_ACCOUNT: Final = "system:serviceaccount:"
+_ACCOUNTS: Final = "system:serviceaccounts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +75,13 @@ class _Rule:
     resources: frozenset[str]
     verbs: frozenset[str]
     named: bool
+    names: tuple[str, ...] = ()
 
     def allows(self, group: str, resource: str, verb: str) -> bool:
-        if self.named and verb not in _GIVE_RIGHTS:
-            return False
+        return (not self.named or verb in _GIVE_RIGHTS) and self.is_about(group, resource, verb)
+
+    def is_about(self, group: str, resource: str, verb: str) -> bool:
+        """Whether it allows that on some object at least."""
         main, _, sub = resource.partition("/")
         names = {resource, "*", f"*/{sub}"} if sub else {main, "*"}
         return bool({group, "*"} & self.groups and names & self.resources and {verb, "*"} & self.verbs)
@@ -114,13 +128,15 @@ class Grants:
 
     def __init__(self) -> None:
         self._roles: dict[tuple[str, str], _Role] = {}
-        self._bindings: dict[str, list[_Binding]] = defaultdict(list)
+        self._bindings: dict[_Subject, list[_Binding]] = defaultdict(list)
         self._tokenless: dict[str, None] = {}
+        self._use: UseGrants | None = None
 
     def take(self, group: str, kind: str, value: dict[str, object]) -> bool:
         """Take an object in, or say that it is nothing of the kind."""
         if group != _GROUP and (group, kind) != ("", "ServiceAccount"):
             return False
+        self._use = None
         meta = value.get("metadata")
         meta = meta if isinstance(meta, dict) else {}
         namespace = _text(meta.get("namespace"))
@@ -149,6 +165,32 @@ class Grants:
                 found[f"{namespace}/{name}"] = rights
         return found
 
+    def use(self) -> UseGrants | None:
+        """Who may use which RuntimeClasses; None when no role and no binding is known."""
+        if self._use is None and (self._roles or self._bindings):
+            self._use = self._using()
+        return self._use
+
+    def _using(self) -> UseGrants:
+        given: dict[_Binding, list[str]] = defaultdict(list)
+        for subject, bindings in self._bindings.items():
+            if accounts := _accounts(subject):
+                for binding in bindings:
+                    given[binding].append(accounts)
+        classes = {role: _classes(self._rules(role)) for role in self._roles}
+        return UseGrants(
+            roles={"/".join(role): found for role, found in classes.items()},
+            bindings=tuple(
+                UseBinding(
+                    role="/".join(each.role),
+                    accounts=tuple(dict.fromkeys(accounts)),
+                    namespace="" if each.everywhere else each.namespace,
+                )
+                for each, accounts in given.items()
+                if classes.get(each.role) != ()
+            ),
+        )
+
     def _bind(self, namespace: str, value: dict[str, object], *, everywhere: bool) -> None:
         role, subjects = value.get("roleRef"), value.get("subjects")
         if not isinstance(role, dict) or not isinstance(subjects, list):
@@ -161,10 +203,8 @@ class Grants:
 
     def _of(self, namespace: str, name: str) -> Rights:
         subjects = (
-            f"system:serviceaccount:{namespace}:{name}",
-            f"system:serviceaccounts:{namespace}",
-            "system:serviceaccounts",
-            "system:authenticated",
+            (_USER, f"{_ACCOUNT}{namespace}:{name}"),
+            *((_USER_GROUP, each) for each in (f"{_ACCOUNTS}:{namespace}", _ACCOUNTS, "system:authenticated")),
         )
         bindings = [binding for subject in subjects for binding in self._bindings.get(subject, ())]
         broad: dict[str, None] = {}
@@ -185,12 +225,34 @@ class Grants:
             each.rules
             for selector in found.aggregated
             for (scope, _), each in self._roles.items()
-            if scope == _CLUSTER and selector.matchLabels and selector.matchLabels.items() <= each.labels.items()
+            if scope == _CLUSTER and selector != LabelSelector() and matches(selector, each.labels)
         )
         return (*found.rules, *(rule for rules in others for rule in rules))
 
 
 _CLUSTER: Final = "*"
+_USER: Final = "User"
+_USER_GROUP: Final = "Group"
+
+
+def _classes(rules: Iterable[_Rule]) -> tuple[str, ...] | None:
+    """The RuntimeClasses that rules let their holders use; None for every one."""
+    using = [each for each in rules if each.is_about(*_USE)]
+    if any(not each.named for each in using):
+        return None
+    return tuple(sorted({name for each in using for name in each.names}))
+
+
+def _accounts(subject: _Subject) -> str:
+    """The service accounts that a subject is: `namespace/name`, `namespace/*`, `*`; empty when it is none."""
+    kind, name = subject
+    if kind == _USER and name.startswith(_ACCOUNT):
+        namespace, _, account = name.removeprefix(_ACCOUNT).partition(":")
+        return f"{namespace}/{account}" if namespace and account and account != "*" else ""
+    if kind == _USER_GROUP and name == _ACCOUNTS:
+        return "*"
+    namespace = name.removeprefix(f"{_ACCOUNTS}:")
+    return f"{namespace}/*" if kind == _USER_GROUP and namespace != name and namespace else ""
 
 
 @lru_cache(maxsize=4096)
@@ -220,6 +282,7 @@ def _rule(value: dict[str, object]) -> _Rule:
         resources=_names(value.get("resources")),
         verbs=_names(value.get("verbs")),
         named=bool(value.get("resourceNames")),
+        names=tuple(sorted(_names(value.get("resourceNames")))),
     )
 
 
@@ -227,12 +290,12 @@ def _names(value: object) -> frozenset[str]:
     return frozenset(each for each in value if isinstance(each, str)) if isinstance(value, list) else frozenset()
 
 
-def _subject(value: dict[str, object], namespace: str) -> str:
+def _subject(value: dict[str, object], namespace: str) -> _Subject:
     """The user or group that a subject is: a service account is a user with a long name."""
-    name = _text(value.get("name"))
-    if value.get("kind") == "ServiceAccount":
-        return f"system:serviceaccount:{_text(value.get('namespace')) or namespace}:{name}"
-    return name
+    kind, name = _text(value.get("kind")), _text(value.get("name"))
+    if kind == "ServiceAccount":
+        return _USER, f"{_ACCOUNT}{_text(value.get('namespace')) or namespace}:{name}"
+    return kind, name
 
 
 def _account(workload: Workload) -> str:
