@@ -18,8 +18,8 @@ from casemate.images.build import Entry, File, Folder, Settings, write  # noqa: 
 
 def build(folder: Path) -> dict[str, str]:
     """Build all of them into the folder; image name → OCI layout."""
-    program = _go(folder / "native", HERE / "native", CGO_ENABLED="0")
-    module = _go(folder / "module.wasm", HERE / "module", GOOS="wasip1", GOARCH="wasm")
+    program = _go(folder / "native", "native", CGO_ENABLED="0")
+    module = _go(folder / "module.wasm", "module", GOOS="wasip1", GOARCH="wasm")
     temporary = Folder("/tmp", 0o1777)
     recipes: dict[str, tuple[tuple[Entry, ...], Settings]] = {
         "casemate.local/busybox:1": (busybox(), Settings(command=("sh",), environment={"PATH": PATH})),
@@ -41,7 +41,7 @@ def build(folder: Path) -> dict[str, str]:
     return built
 
 
-def _go(output: Path, package: Path, **settings: str) -> Path:
-    command = ["go", "build", "-o", str(output), str(package / "main.go")]
+def _go(output: Path, package: str, **settings: str) -> Path:
+    command = ["go", "build", "-C", str(HERE), "-buildvcs=false", "-o", str(output.absolute()), f"./{package}"]
     subprocess.run(command, env={**os.environ, **settings}, check=True)
     return output

@@ -13,28 +13,24 @@ import (
 	"syscall"
 	"time"
 	"unsafe"
+
+	"casemate.dev/compat/probe"
 )
 
 func main() {
-	tests := map[string]func([]string){
+	probe.Main(map[string]func([]string){
 		"bpf": bpf, "uring": uring, "iptables": iptables, "raw": raw, "fuse": fuse, "missing": missing, "user": user,
 		"ptrace": ptrace, "settime": settime, "watch": watch, "follow": follow, "socket": socket, "device": device, "kvm": kvm,
-		"shm": shm, "shm-keep": shmKeep, "grow": grow, "sleep": sleep, "huge": huge, "open-close": openClose,
-	}
-	tests[os.Args[1]](os.Args[2:])
-}
-
-func verdict(word, format string, values ...any) {
-	fmt.Printf("%s: %s\n", word, fmt.Sprintf(format, values...))
-	os.Exit(0)
+		"shm": shm, "shm-keep": shmKeep, "grow": probe.Grow, "sleep": sleep, "huge": huge, "open-close": openClose,
+	})
 }
 
 // worksUnless ends with `fails` when a call was refused.
 func worksUnless(what string, failed error) {
 	if failed != nil {
-		verdict("fails", "%s: %v", what, failed)
+		probe.Verdict("fails", "%s: %v", what, failed)
 	}
-	verdict("works", "%s", what)
+	probe.Verdict("works", "%s", what)
 }
 
 func call(number uintptr, arguments ...uintptr) (uintptr, error) {
@@ -84,11 +80,11 @@ func iptables([]string) {
 	text := fmt.Sprintf("iptables: %s; nftables: %s", said(failed), said(unheard))
 	switch {
 	case failed == nil && unheard == nil:
-		verdict("works", "%s", text)
+		probe.Verdict("works", "%s", text)
 	case failed == nil || unheard == nil:
-		verdict("differs", "%s", text)
+		probe.Verdict("differs", "%s", text)
 	}
-	verdict("fails", "%s", text)
+	probe.Verdict("fails", "%s", text)
 }
 
 func said(failed error) string {
@@ -100,7 +96,7 @@ func said(failed error) string {
 
 func raw([]string) {
 	if _, failed := syscall.Socket(syscall.AF_INET, syscall.SOCK_RAW, syscall.IPPROTO_ICMP); failed != nil {
-		verdict("fails", "a raw socket: %v", failed)
+		probe.Verdict("fails", "a raw socket: %v", failed)
 	}
 	_, failed := syscall.Socket(syscall.AF_PACKET, syscall.SOCK_RAW, 0)
 	worksUnless("raw and packet sockets", failed)
@@ -109,7 +105,7 @@ func raw([]string) {
 func fuse(arguments []string) {
 	node, own := mountFuse(arguments[0]), mountFuse("/dev/fuse")
 	if node != nil && own == nil {
-		verdict("differs", "FUSE takes the sandbox's own /dev/fuse; the node's, as a hostPath, does not mount: %v", node)
+		probe.Verdict("differs", "FUSE takes the sandbox's own /dev/fuse; the node's, as a hostPath, does not mount: %v", node)
 	}
 	worksUnless("mount a FUSE file system", node)
 }
@@ -139,22 +135,22 @@ func missing([]string) {
 		}
 	}
 	if len(lacking) > 0 {
-		verdict("fails", "no %s", strings.Join(lacking, ", "))
+		probe.Verdict("fails", "no %s", strings.Join(lacking, ", "))
 	}
-	verdict("works", "none of these calls is missing")
+	probe.Verdict("works", "none of these calls is missing")
 }
 
 func user(arguments []string) {
 	if found := strconv.Itoa(syscall.Geteuid()); found != arguments[0] {
-		verdict("fails", "effective user %s, not %s", found, arguments[0])
+		probe.Verdict("fails", "effective user %s, not %s", found, arguments[0])
 	}
-	verdict("works", "effective user %s", arguments[0])
+	probe.Verdict("works", "effective user %s", arguments[0])
 }
 
 func ptrace([]string) {
 	child := exec.Command("/proc/self/exe", "sleep")
 	if failed := child.Start(); failed != nil {
-		verdict("fails", "start a child: %v", failed)
+		probe.Verdict("fails", "start a child: %v", failed)
 	}
 	attached := syscall.PtraceAttach(child.Process.Pid)
 	child.Process.Kill()
@@ -163,11 +159,11 @@ func ptrace([]string) {
 	text := fmt.Sprintf("ptrace attach: %s; perf_event_open: %s", said(attached), said(counted))
 	switch {
 	case attached == nil && counted == nil:
-		verdict("works", "%s", text)
+		probe.Verdict("works", "%s", text)
 	case attached == nil:
-		verdict("differs", "%s", text)
+		probe.Verdict("differs", "%s", text)
 	}
-	verdict("fails", "%s", text)
+	probe.Verdict("fails", "%s", text)
 }
 
 func settime([]string) {
@@ -182,13 +178,13 @@ func watch(arguments []string) {
 		_, failed = syscall.InotifyAddWatch(descriptor, folder, syscall.IN_ALL_EVENTS&^syscall.IN_OPEN&^syscall.IN_ACCESS&^syscall.IN_CLOSE_NOWRITE)
 	}
 	if failed != nil {
-		verdict("fails", "inotify: %v", failed)
+		probe.Verdict("fails", "inotify: %v", failed)
 	}
 	var events [4096]byte
 	seen := false
 	for end := time.Now().Add(9 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		if count, _ := syscall.Read(descriptor, events[:]); count > 0 {
-			verdict("works", "inotify told of a change from outside")
+			probe.Verdict("works", "inotify told of a change from outside")
 		}
 		if _, failed := os.Stat(folder + "/changed"); failed == nil && !seen {
 			seen = true
@@ -196,9 +192,9 @@ func watch(arguments []string) {
 		}
 	}
 	if !seen {
-		verdict("fails", "the change is not seen at all")
+		probe.Verdict("fails", "the change is not seen at all")
 	}
-	verdict("differs", "the change is seen by looking, inotify does not tell of it")
+	probe.Verdict("differs", "the change is seen by looking, inotify does not tell of it")
 }
 
 // follow FILE PROCESS: whether lines that the node writes to a file arrive, and its processes are seen.
@@ -210,17 +206,17 @@ func follow(arguments []string) {
 		file, failed = os.Open(arguments[0])
 	}
 	if failed != nil {
-		verdict("fails", "%v", failed)
+		probe.Verdict("fails", "%v", failed)
 	}
 	read := 0
 	for range 60 {
 		count, _ := file.Read(make([]byte, 4096))
 		if read += count; count > 0 && read > count && strings.HasPrefix(string(name), "kthreadd") {
-			verdict("works", "lines that the node writes arrive, and its processes are seen")
+			probe.Verdict("works", "lines that the node writes arrive, and its processes are seen")
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	verdict("differs", "%d bytes of what the node writes arrived; its process 2 is %q", read, strings.TrimSpace(string(name)))
+	probe.Verdict("differs", "%d bytes of what the node writes arrived; its process 2 is %q", read, strings.TrimSpace(string(name)))
 }
 
 func socket(arguments []string) {
@@ -252,11 +248,11 @@ const key = 0xCA5E
 func shm([]string) {
 	for range 40 {
 		if _, failed := call(syscall.SYS_SHMGET, key, 4096, 0); failed == nil {
-			verdict("works", "the node's shared memory is seen")
+			probe.Verdict("works", "the node's shared memory is seen")
 		}
 		time.Sleep(250 * time.Millisecond)
 	}
-	verdict("differs", "IPC is the sandbox's own: the node's shared memory is not seen")
+	probe.Verdict("differs", "IPC is the sandbox's own: the node's shared memory is not seen")
 }
 
 func shmKeep([]string) {
@@ -264,18 +260,6 @@ func shmKeep([]string) {
 	fmt.Println("segment", segment, failed)
 	time.Sleep(12 * time.Second)
 	call(syscall.SYS_SHMCTL, segment, 0)
-}
-
-func grow([]string) {
-	kept := [][]byte{}
-	for len(kept) < 16 {
-		block := make([]byte, 16<<20)
-		for at := 0; at < len(block); at += 4096 {
-			block[at] = 1
-		}
-		kept = append(kept, block)
-	}
-	verdict("fails", "%d MiB over its limit", len(kept)*16)
 }
 
 func sleep([]string) {
@@ -299,13 +283,13 @@ func huge([]string) {
 	understood := func(failed error) bool { return failed == syscall.ENOMEM || failed == syscall.EPERM }
 	switch {
 	case understood(unmapped) && understood(unshared):
-		verdict("works", "the kernel looks for huge pages, of which this node has none (%s)", text)
+		probe.Verdict("works", "the kernel looks for huge pages, of which this node has none (%s)", text)
 	case unmapped == nil && !hugePage(address):
-		verdict("differs", "plain memory is given for huge pages (%s)", text)
+		probe.Verdict("differs", "plain memory is given for huge pages (%s)", text)
 	case unmapped == nil:
-		verdict("works", "%s", text)
+		probe.Verdict("works", "%s", text)
 	}
-	verdict("fails", "%s", text)
+	probe.Verdict("fails", "%s", text)
 }
 
 // hugePage tells whether the mapping that begins at an address is of pages of 2 MiB.
@@ -323,20 +307,20 @@ func hugePage(address uintptr) bool {
 func openClose(arguments []string) {
 	const times, slow = 5000, 20 * time.Microsecond
 	if failed := os.WriteFile(arguments[0], []byte("x"), 0o644); failed != nil {
-		verdict("fails", "%v", failed)
+		probe.Verdict("fails", "%v", failed)
 	}
 	begin := time.Now()
 	for range times {
 		descriptor, failed := syscall.Open(arguments[0], syscall.O_RDONLY, 0)
 		if failed != nil {
-			verdict("fails", "%v", failed)
+			probe.Verdict("fails", "%v", failed)
 		}
 		syscall.Close(descriptor)
 	}
 	each := time.Since(begin) / times
 	os.Remove(arguments[0])
 	if each > slow {
-		verdict("differs", "%v to open and close a file of the node", each.Round(time.Microsecond))
+		probe.Verdict("differs", "%v to open and close a file of the node", each.Round(time.Microsecond))
 	}
-	verdict("works", "%v to open and close a file of the node", each.Round(100*time.Nanosecond))
+	probe.Verdict("works", "%v to open and close a file of the node", each.Round(100*time.Nanosecond))
 }

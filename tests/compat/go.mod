@@ -1,0 +1,3 @@
+module casemate.dev/compat
+
+go 1.26
