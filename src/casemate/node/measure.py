@@ -160,11 +160,23 @@ async def _pod(client: CriClient, handler: str, image: str) -> str:
 
 
 async def _remove_all(client: CriClient) -> None:
+    """Remove every trial's sandbox; again where that fails, as a kubelet may remove the same one meanwhile (rule 6)."""
+    for left in reversed(range(_AGAIN)):
+        try:
+            await _remove_found(client)
+            break
+        except CasemateError:
+            if not left:
+                raise
+            await asyncio.sleep(_PAUSE)
+    await asyncio.to_thread(shutil.rmtree, _LOGS, ignore_errors=True)
+
+
+async def _remove_found(client: CriClient) -> None:
     for each in await client.pod_sandboxes():
         if LABEL in each.labels:
             await client.stop_pod_sandbox(each.id)
             await client.remove_pod_sandbox(each.id)
-    await asyncio.to_thread(shutil.rmtree, _LOGS, ignore_errors=True)
 
 
 async def _settled(sandbox: str) -> int:
