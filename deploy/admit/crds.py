@@ -10,30 +10,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from casemate.model.boundary import Boundary
+from casemate.model.policy import EXCEPTABLE, Part, Rule
+
 Schema = dict[str, Any]
 
-_BOUNDARIES = ["shared", "hardened", "sandbox", "vm", "confidential"]
-_PARTS = [
-    "user-namespace",
-    "seccomp",
-    "no-new-privileges",
-    "drop-capabilities",
-    "non-root",
-    "not-privileged",
-    "no-host-namespaces",
-    "no-host-paths",
-]
-_ACCEPTABLE = [
-    "class-not-permitted",
-    "class-unset",
-    "class-unknown",
-    "class-mismatch",
-    "below-minimum",
-    "sandbox-annotation",
-    "hardening",
-    "no-node",
-    "would-break",
-]
+_BOUNDARIES = [str(each) for each in Boundary if each is not Boundary.UNKNOWN]
+_PARTS = [each.value for each in Part]
+_EXCEPTABLE = [each.value for each in Rule if each in EXCEPTABLE]
 _NAME = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 
 
@@ -208,7 +192,7 @@ def _exception_spec() -> Schema:
             description="The last day, or a time with its offset from UTC.",
         ),
         "policies": _texts("The policies that it is about.") | {"minItems": 1},
-        "rules": _texts("What it accepts.", 32, enum=_ACCEPTABLE) | {"minItems": 1},
+        "rules": _texts("What it accepts.", 32, enum=_EXCEPTABLE) | {"minItems": 1},
         "scope": scope,
         "permitted": {
             "type": "array",

@@ -6,6 +6,7 @@ from typing import Any
 
 from casemate import __version__
 from casemate.admission import authority, webhooks
+from casemate.model.policy import Part
 
 Object = dict[str, Any]
 IMAGE = f"registry.example/casemate:{__version__}"
@@ -64,15 +65,7 @@ def cluster_objects(namespace: str) -> list[Object]:
 
 def own_policy(namespace: str) -> Object:
     """What casemate's own Pods have to be; they are never denied, but the audit says when they are not."""
-    hardening = [
-        "seccomp",
-        "no-new-privileges",
-        "drop-capabilities",
-        "non-root",
-        "not-privileged",
-        "no-host-namespaces",
-        "no-host-paths",
-    ]
+    hardening = [each.value for each in Part if each is not Part.USER_NAMESPACE]
     return {
         "apiVersion": "casemate.dev/v1alpha1",
         "kind": "IsolationPolicy",
