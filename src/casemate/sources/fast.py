@@ -8,6 +8,7 @@
    overlooked stays text, and where the field is a boolean the decoder asks for the exact value.
 4. Neither aliases nor depth cost more than they do in the exact parser: text that may hold either goes there.
 5. What the fast parser refuses is read exactly too: its problems have positions and advice.
+6. The same key twice is reported, and the last one counts, as for the API server (`casemate.sources.fast_twice`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import AnyStr, TypeAlias
 import msgspec
 import yaml12
 
+from casemate.sources import fast_twice
 from casemate.sources.fast_fold import folded
 from casemate.sources.fast_lines import NotPlainError
 from casemate.sources.marks import Marks, Path
@@ -126,6 +128,9 @@ def _json(data: bytes) -> _Head | dict[str, object] | None:
 
 def _json_items(found: _Head | dict[str, object], data: bytes, file: str) -> Iterator[Written | Problem]:
     if isinstance(found, dict):
+        if fast_twice.in_json(data, found):
+            yield from _exact(data, file, 1)
+            return
         yield Written(found, file, 1 + data[: len(data) - len(data.lstrip())].count(b"\n"))
         return
     items = found.items or []
@@ -135,6 +140,8 @@ def _json_items(found: _Head | dict[str, object], data: bytes, file: str) -> Ite
         except RecursionError:
             yield Problem(f"{file}:{line}:1", "nested too deep", "manifests need far fewer levels")
             continue
+        if fast_twice.in_json(bytes(raw), value):
+            yield Problem(f"{file}:{line}:1", "a key is set twice in this item", "keep one of them: the last counts")
         yield from _opened(Written(_typed(value, found.kind, found.apiVersion), file, line), depth=1)
 
 
@@ -213,6 +220,8 @@ def _is_trap(text: str) -> bool:
     if _OCTAL.search(text) or _ENDLESS.search(text) or _NUMBER.search(text):
         return True
     if len(text) > _SHORT and (_DEEP in text or _NESTED.search(text)):
+        return True
+    if "containers:" in text and fast_twice.in_yaml(text):
         return True
     if "&" not in text or "*" not in text:
         return False

@@ -328,9 +328,8 @@ class _Fold:
         elif top.merging:
             self._merge(top, value, marks)
         elif top.mapping is not None and top.key is not None:
-            if top.key not in top.mapping or top.merged is not None:
-                top.mapping[top.key] = value
-                top.children[top.key] = Marks(top.key_line, top.key_column, marks.children)
+            top.mapping[top.key] = value
+            top.children[top.key] = Marks(top.key_line, top.key_column, marks.children)
             top.key = None
 
     def _merge(self, top: _Open, value: Value, marks: Marks) -> None:
