@@ -225,12 +225,17 @@ def _behaviour(facts: Facts, container: AnyContainer, fields: _Fields) -> None:
         facts.value("command", word, fields.command)
     for word in container.args:
         facts.value("command", word, f"{fields.container}.args")
-    hooks = container.lifecycle
-    steps = (container.livenessProbe, container.readinessProbe, container.startupProbe)
-    if any(step and step.exec for step in steps) or (
-        hooks and any(hook and hook.exec for hook in (hooks.postStart, hooks.preStop))
-    ):
+    if runs_probes(container):
         facts.mark("exec-probe", fields.container)
+
+
+def runs_probes(container: AnyContainer) -> bool:
+    """Whether a probe or hook runs a program in the container."""
+    for probe in (container.livenessProbe, container.readinessProbe, container.startupProbe):
+        if probe is not None and probe.exec is not None:
+            return True
+    hooks = container.lifecycle
+    return hooks is not None and any(hook and hook.exec for hook in (hooks.postStart, hooks.preStop))
 
 
 def _environment(facts: Facts, container: AnyContainer, fields: _Fields) -> None:

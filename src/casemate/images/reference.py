@@ -51,6 +51,11 @@ class Reference:
         return f"{self.name}@{self.digest}" if self.digest else str(self)
 
 
+def is_tag(text: str) -> bool:
+    """Whether `text` is a tag that images may be named by."""
+    return _TAG.fullmatch(text) is not None
+
+
 def is_digest(text: str) -> bool:
     """Whether `text` is a digest that images may be named by."""
     return _DIGEST.fullmatch(text) is not None

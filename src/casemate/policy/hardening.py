@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
-from casemate.decide.containers import AnyContainer, every_container
+from casemate.decide.containers import every_container
 from casemate.model.kube.pod import PodSpec
 from casemate.model.kube.security import PodSecurityContext, SecurityContext
 from casemate.model.policy import Part
 
-_APPARMOR: Final = "container.apparmor.security.beta.kubernetes.io/"
+APPARMOR: Final = "container.apparmor.security.beta.kubernetes.io/"
 _UNCONFINED: Final = "Unconfined"
 _SELINUX_OFF: Final = frozenset({"spc_t", "unconfined_t", "container_runtime_t"})
 _BOUND: Final = "NET_BIND_SERVICE"
@@ -37,8 +37,15 @@ def lacking(spec: PodSpec, annotations: Mapping[str, str]) -> tuple[Lack, ...]:
     pod = spec.securityContext or _NO_POD_CONTEXT
     found = [*_of_pod(spec, pod, annotations)]
     for container, kind, index in every_container(spec):
-        found += _of_container(container, pod, f"{kind}[{index}].securityContext")
+        context = container.securityContext or _NO_CONTEXT
+        found += _of_container(container.name, context, pod, f"{kind}[{index}].securityContext")
     return tuple(found)
+
+
+def parts_lacking(context: SecurityContext | None, pod: PodSecurityContext | None) -> frozenset[Part]:
+    """The parts that a container with these contexts lacks by itself."""
+    found = _of_container("", context or _NO_CONTEXT, pod or _NO_POD_CONTEXT, "")
+    return frozenset(each.part for each in found)
 
 
 def _of_pod(spec: PodSpec, pod: PodSecurityContext, annotations: Mapping[str, str]) -> Iterator[Lack]:
@@ -53,12 +60,11 @@ def _of_pod(spec: PodSpec, pod: PodSecurityContext, annotations: Mapping[str, st
     for index, volume in enumerate(spec.volumes):
         if volume.hostPath is not None:
             yield Lack(Part.NO_HOST_PATHS, "", f"volumes[{index}].hostPath")
-    if any(key.startswith(_APPARMOR) and text == "unconfined" for key, text in annotations.items()):
+    if any(key.startswith(APPARMOR) and text == "unconfined" for key, text in annotations.items()):
         yield Lack(Part.NOT_PRIVILEGED, "", "securityContext.appArmorProfile")
 
 
-def _of_container(container: AnyContainer, pod: PodSecurityContext, path: str) -> Iterator[Lack]:
-    context, name = container.securityContext or _NO_CONTEXT, container.name
+def _of_container(name: str, context: SecurityContext, pod: PodSecurityContext, path: str) -> Iterator[Lack]:
     privileged = bool(context.privileged)
     if privileged or not _confined(context, pod):
         yield Lack(Part.SECCOMP, name, f"{path}.seccompProfile")

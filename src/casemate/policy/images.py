@@ -62,9 +62,22 @@ def _name(image: Reference) -> str:
     return f"{image.registry.lower()}/{image.repository}"
 
 
-@lru_cache(maxsize=8192)
 def image(text: str) -> Reference | None:
     """The image of that name; None where it cannot be read."""
+    head, colon, tag = text.rpartition(":")
+    if colon and reference.is_tag(tag) and (found := _untagged(head)):
+        return Reference(found.registry, found.repository, tag, "")  # Tags are many, repositories few.
+    return _parsed(text)
+
+
+@lru_cache(maxsize=8192)
+def _untagged(text: str) -> Reference | None:
+    """The image of a name without tag and digest; None where it is none."""
+    return None if "@" in text or ":" in text.rpartition("/")[2] else _parsed(text)
+
+
+@lru_cache(maxsize=8192)
+def _parsed(text: str) -> Reference | None:
     try:
         return reference.parse(text)
     except InputError:

@@ -99,6 +99,11 @@ class Matcher:
         return self._asked(subject.asker) if self.users or self.groups else Answer.YES
 
     @property
+    def asks(self) -> bool:
+        """Whether there are other conditions than those about namespaces."""
+        return bool(self.tests or self.users or self.groups)
+
+    @property
     def asks_identity(self) -> bool:
         """Whether the answer depends on who asks."""
         return bool(self.users or self.groups) or self.widening

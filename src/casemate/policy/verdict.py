@@ -17,7 +17,7 @@ from typing import Final, TypeAlias
 
 from msgspec.structs import replace
 
-from casemate.model.policy import Decision, Mode, Operation, Patch, PolicyReason, Request, Rule, Verdict
+from casemate.model.policy import Decision, Mode, Operation, Part, Patch, PolicyReason, Request, Rule, Verdict
 from casemate.model.workload import Workload
 from casemate.policy.asker import Asker
 from casemate.policy.choice import Choice, changeable, choose, left_as_it_is
@@ -25,8 +25,9 @@ from casemate.policy.classes import Classes, ClassFacts
 from casemate.policy.exceptions import Applying, Exempting
 from casemate.policy.fit import Fits
 from casemate.policy.judge import CompiledPolicy, Examined, Violation, class_text, lets, violations
-from casemate.policy.match import Answer, Subject
+from casemate.policy.match import Answer, Matcher, Subject
 from casemate.policy.patches import change
+from casemate.policy.shape import is_known
 
 ALLOWED: Final = Verdict(decision=Decision.ALLOW)
 
@@ -38,7 +39,7 @@ class Set:
     """The policies and exceptions that may be about requests in one namespace.
 
     `unknown` are the titles of policies that ask for labels which could not be had. `verdict` is given when there is no
-    policy at all.
+    policy at all. `alike` is the same for all sets of the same policies and exceptions.
     """
 
     policies: tuple[CompiledPolicy, ...]
@@ -46,6 +47,7 @@ class Set:
     exceptions: tuple[Exempting, ...]
     labels: Mapping[str, str] | None
     verdict: Verdict
+    alike: tuple[int, ...] = ()
 
     @cached_property
     def empty(self) -> bool:
@@ -61,6 +63,24 @@ class Set:
     def asks_need(self) -> bool:
         """Whether a verdict may depend on what `assess` says of the workload."""
         return any(each.asks_need for each in self.policies)
+
+    @cached_property
+    def plain(self) -> bool:
+        """Whether plain workloads of one shape get one verdict here (`casemate.policy.shape`, rule 4)."""
+        return not self.unknown and all(map(is_known, self.policies))
+
+    @cached_property
+    def parts(self) -> frozenset[Part]:
+        """The parts of `hardened` that some policy may ask for. A minimum may be reached by having all."""
+        if any(each.minimum is not None for each in self.policies):
+            return frozenset(Part)
+        return frozenset().union(*(each.parts for each in self.policies))
+
+    @cached_property
+    def asking(self) -> tuple[Matcher, ...]:
+        """What tells apart requests of one namespace: the conditions of policies and exceptions beyond namespaces."""
+        matchers = (*(each.matcher for each in self.policies), *(each.scope for each in self.exceptions))
+        return tuple(each for each in matchers if each.asks)
 
     def only(self, policies: Iterable[CompiledPolicy]) -> Set:
         """The same with fewer policies."""

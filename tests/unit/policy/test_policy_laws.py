@@ -209,7 +209,7 @@ def test_token_volumes_of_other_names_share_a_verdict_and_two_in_one_pod_do_not(
     of = made(policy("{permitted: [gvisor]}"))
 
     def volumes(*each: str) -> dict[str, Any]:
-        return pod({"volumes": [{"name": name, "emptyDir": {}} for name in each]})
+        return pod({"nodeName": "n", "volumes": [{"name": name, "emptyDir": {}} for name in each]})
 
     for each in ((names[0],), (names[1],), names):
         assert ask(of, volumes(*each)).decision == "deny"
