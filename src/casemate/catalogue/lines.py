@@ -58,7 +58,9 @@ def read(data: bytes, file: str) -> Lined:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{file}:{mark.line + 1}" if mark else file
-        raise InputError(f"not YAML: {getattr(error, 'problem', None) or error}", where=where) from None
+        what = getattr(error, "problem", None) or str(error).partition("\n")[0]
+        fix = "look at this line and the one before it; YAML indents with spaces"
+        raise InputError(f"not YAML: {what}", where=where, fix=fix) from None
 
 
 def _check(text: str, file: str) -> None:

@@ -66,7 +66,8 @@ def of_user(path: Path) -> Iterator[Found]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from None
+        fix = "name a file of your own rows: casemate catalogue show gives some to begin with"
+        raise InputError(f"cannot be read: {error.strerror}", where=str(path), fix=fix) from None
     document = read(data, str(path))
     if not isinstance(document.value, dict):
         tables = ", ".join(TABLES)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -14,26 +15,23 @@ import msgspec
 from casemate.errors import IncompleteError, InputError
 from casemate.model.kube.objects import RuntimeClass
 from casemate.model.node import ClassFact, Look, Seen, Unseen
-from casemate.sources.parse import parse
+from casemate.sources import objects
 from casemate.sources.surroundings import Neighbours
 
 _SECONDS = 30.0
 
 
 def of_files(files: Iterable[Path]) -> Look[tuple[ClassFact, ...]]:
-    """The classes that stand in these files. Raises `InputError` for a file that cannot be read."""
+    """The classes that stand in these files, in lists too. Raises `InputError` for what has none or cannot be read."""
     neighbours = Neighbours()
-    for file in files:
-        try:
-            documents, problems = parse(file.read_bytes(), str(file))
-        except OSError as error:
-            raise InputError(f"cannot be read: {error.strerror}", where=str(file)) from None
-        if problems:
-            raise InputError(problems[0].what, where=str(file))
-        for each in documents:
-            if isinstance(each.value, dict):
-                neighbours.take(dict(each.value))
-    return Seen(of_classes(neighbours.around((), complete=False).runtime_classes, None))
+    named = [str(file) for file in files]
+    for each in objects.load(named, sys.stdin.buffer):
+        neighbours.take(each.value)
+    classes = neighbours.around((), complete=False).runtime_classes
+    if not classes:
+        fix = "write them with: kubectl get runtimeclasses -o yaml"
+        raise InputError("no RuntimeClass in it", where=", ".join(named), fix=fix)
+    return Seen(of_classes(classes, None))
 
 
 def of_cluster(kubeconfig: str | None, context: str | None, node: str) -> Look[tuple[ClassFact, ...]]:

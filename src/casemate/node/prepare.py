@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ def prepare(where: Where, names: Sequence[str]) -> Prepared:
 
 
 def _containerd(found: Daemon, where: Where, names: Sequence[str]) -> Prepared:
-    file = Path(found.config_file).resolve()
+    file = Path(os.path.realpath(found.config_file))  # A loop of links is told by who reads it.
     files = tree.read(file, major(found))
     plan.check(files)
     before = effective.without_imports(effective.dump(found.binary, str(file)))

@@ -211,8 +211,24 @@ def test_classes_of_a_file_are_read_and_a_wrong_file_is_said(tmp_path: Path) -> 
     found = classes.of_files([file])
     assert isinstance(found, Seen)
     assert [(each.name, each.handler) for each in found.value] == [("gvisor", "runsc")]
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="no such file"):
         classes.of_files([tmp_path / "none.yaml"])
+
+
+def test_classes_are_found_as_kubectl_writes_them(tmp_path: Path) -> None:
+    file = tmp_path / "classes.yaml"
+    made = "{apiVersion: node.k8s.io/v1, kind: RuntimeClass, metadata: {name: gvisor}, handler: runsc}"
+    file.write_text(f"apiVersion: v1\nkind: List\nitems: [{made}]\n")
+    found = classes.of_files([file])
+    assert isinstance(found, Seen)
+    assert [each.name for each in found.value] == ["gvisor"]
+
+
+def test_a_file_without_classes_is_not_taken_for_a_cluster_without_any(tmp_path: Path) -> None:
+    file = tmp_path / "pod.yaml"
+    file.write_text("apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n")
+    with pytest.raises(InputError, match="no RuntimeClass in it"):
+        classes.of_files([file])
 
 
 def test_who_listens_on_a_socket_is_told_by_the_kernel(tmp_path: Path) -> None:
