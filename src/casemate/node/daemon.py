@@ -15,20 +15,19 @@ import re
 import shutil
 import socket
 import struct
-import subprocess
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from casemate.engine.containerd.process import search_path
 from casemate.errors import CasemateError, InputError, MissingError, RuntimeFault
 from casemate.model.node import Daemon
 from casemate.model.node_plan import Restart
-from casemate.node import layouts, tree
+from casemate.node import layouts, process, tree
 from casemate.node.containerd import at
 
+UNIT_FOLDERS: Final = ("/etc/systemd/system", "/run/systemd/system", "/lib/systemd/system", "/usr/lib/systemd/system")
 _SYSTEMD = Path("/run/systemd/system")
-_ASKING_SECONDS = 10
 _CONNECT_SECONDS = 5.0
 
 
@@ -85,18 +84,18 @@ def listener(address: str) -> int:
 
 def _described(address: str, where: Where, layout: layouts.Layout | None) -> Daemon:
     pid = listener(address) if address else 0
-    arguments = _arguments(pid)
-    program = _program(pid) or _on_path("crio" if layout and layout.kind == "crio" else "containerd")
+    arguments = process.arguments(pid)
+    program = process.program(pid) or _on_path("crio" if layout and layout.kind == "crio" else "containerd")
     kind = "crio" if Path(program).name == "crio" or (layout and layout.kind == "crio") else "containerd"
     flavour = layout.id if layout else kind
-    config = where.config or _option(arguments, "--config", "-c") or (layout.config if layout else "")
+    config = where.config or process.option(arguments, "config", "c") or (layout.config if layout else "")
     return Daemon(
         kind=kind,
         flavour=flavour,
         socket=address,
         config_file=config or layouts.named(kind).config,
         binary=program,
-        version=_version(program) if program else "",
+        version=process.version(program) if program else "",
         pid=pid,
         unit=_unit(pid) if pid else _installed_unit(layout),
         arguments=arguments,
@@ -118,42 +117,8 @@ def _address(config: str) -> str:
     return found if isinstance(found, str) else ""
 
 
-def _arguments(pid: int) -> tuple[str, ...]:
-    try:
-        data = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return ()
-    return tuple(part.decode(errors="replace") for part in data.split(b"\0")[:-1])
-
-
-def _program(pid: int) -> str:
-    try:
-        return str(Path(f"/proc/{pid}/exe").readlink()).removesuffix(" (deleted)") if pid else ""
-    except OSError:
-        return ""
-
-
 def _on_path(name: str) -> str:
     return shutil.which(name, path=search_path()) or ""
-
-
-def _option(arguments: Sequence[str], *names: str) -> str:
-    for index, word in enumerate(arguments):
-        name, given, value = word.partition("=")
-        if name in names:
-            return value if given else next(iter(arguments[index + 1 : index + 2]), "")
-    return ""
-
-
-def _version(program: str) -> str:
-    try:
-        done = subprocess.run(
-            [program, "--version"], capture_output=True, text=True, timeout=_ASKING_SECONDS, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    found = re.search(r"\bv?(\d+\.\d+\.\d+[^\s]*)", done.stdout)
-    return found[1].removesuffix("+unknown") if found else ""
 
 
 def _unit(pid: int) -> str:
@@ -167,22 +132,12 @@ def _unit(pid: int) -> str:
 
 
 def _installed_unit(layout: layouts.Layout | None) -> str:
-    folders = ("/etc/systemd/system", "/run/systemd/system", "/lib/systemd/system", "/usr/lib/systemd/system")
     names = [f"{unit}.service" for unit in (layout.units if layout else ())]
-    return next((name for name in names for folder in folders if Path(folder, name).exists()), "")
+    return next((name for name in names for folder in UNIT_FOLDERS if Path(folder, name).exists()), "")
 
 
 def _search_path(pid: int) -> tuple[str, ...]:
-    return tuple((_environment(pid).get("PATH") or search_path()).split(":"))
-
-
-def _environment(pid: int) -> Mapping[str, str]:
-    try:
-        data = Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:
-        return {}
-    pairs = (part.decode(errors="surrogateescape").partition("=") for part in data.split(b"\0") if part)
-    return {key: value for key, _, value in pairs}
+    return tuple((process.environment(pid).get("PATH") or search_path()).split(":"))
 
 
 def _by_hand(daemon: Daemon) -> Restart:
@@ -196,7 +151,7 @@ def _by_hand(daemon: Daemon) -> Restart:
         how="process",
         arguments=daemon.arguments,
         program=daemon.binary,
-        environment=dict(_environment(daemon.pid)),
+        environment=dict(process.environment(daemon.pid)),
         folder=str((here / "cwd").readlink()),
         output=output if output.startswith("/") and Path(output).is_file() else os.devnull,
     )

@@ -52,7 +52,6 @@ from casemate.node import (
 from casemate.node.daemon import Where
 from casemate.node.journal import Store, digest_of
 
-_UNIT_FOLDERS: Final = ("/etc/systemd/system", "/run/systemd/system", "/lib/systemd/system", "/usr/lib/systemd/system")
 _CA_ENDINGS: Final = (".crt", ".cert", ".pem", ".key", ".ca")
 _DOCKER_FILES: Final = ("/var/lib/kubelet/kubeadm-flags.env", "/etc/default/kubelet", "/etc/sysconfig/kubelet")
 
@@ -218,7 +217,7 @@ def _drop_in_folders(found: Daemon) -> list[str]:
 
 
 def _units(found: Daemon) -> Iterable[FileFact]:
-    for folder in _UNIT_FOLDERS if found.unit else ():
+    for folder in daemon.UNIT_FOLDERS if found.unit else ():
         yield from files.facts([Path(folder, found.unit)])
         yield from files.below(Path(folder, f"{found.unit}.d"))
 

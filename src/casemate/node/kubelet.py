@@ -8,8 +8,6 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +16,10 @@ from typing import Final
 import yaml
 
 from casemate.model.node import Look, Seen, Toml, Unseen
+from casemate.node import process
 from casemate.node.containerd import merged
 from casemate.node.files import text
+from casemate.node.process import option
 
 _EMBEDDED: Final = ("k3s", "rke2", "k0s", "kubelite")
 _FILE: Final = "/var/lib/kubelet/config.yaml"
@@ -103,11 +103,11 @@ def of_texts(texts: Sequence[str], arguments: Sequence[str]) -> Look[Toml]:
 
 
 def _running(arguments: tuple[str, ...], program: str) -> Kubelet:
-    config, folder = _option(arguments, "config"), _option(arguments, "config-dir")
-    named = [each for flag in ("kubeconfig", "bootstrap-kubeconfig") if (each := _option(arguments, flag))]
+    config, folder = option(arguments, "config"), option(arguments, "config-dir")
+    named = [each for flag in ("kubeconfig", "bootstrap-kubeconfig") if (each := option(arguments, flag))]
     parts = [config] * bool(config) + [str(each) for each in sorted(Path(folder).glob("*.conf")) if folder]
     found = of_texts([text(each) for each in parts], arguments)
-    return Kubelet(found, _version(program), (*parts, *named), arguments, config)
+    return Kubelet(found, process.version(program), (*parts, *named), arguments, config)
 
 
 def _processes() -> list[tuple[str, tuple[str, ...], str]]:
@@ -115,24 +115,16 @@ def _processes() -> list[tuple[str, tuple[str, ...], str]]:
     found = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdecimal():
-            words = text(folder / "cmdline").split("\0")[:-1]
+            words = process.arguments(int(folder.name))
             if words:
-                found.append((text(folder / "comm").strip(), tuple(words), str(folder / "exe")))
+                found.append((text(folder / "comm").strip(), words, str(folder / "exe")))
     return found
-
-
-def _option(arguments: Sequence[str], name: str) -> str:
-    for index, word in enumerate(arguments):
-        key, given, value = word.lstrip("-").partition("=")
-        if word.startswith("-") and key == name:
-            return value if given else next(iter(arguments[index + 1 : index + 2]), "")
-    return ""
 
 
 def _of_flags(arguments: Sequence[str]) -> Toml:
     result: Toml = {}
     for flag, path in _FLAGS.items():
-        value = _option(arguments, flag)
+        value = option(arguments, flag)
         if value:
             nested: object = yaml.safe_load(value)
             for step in reversed(path):
@@ -145,12 +137,3 @@ def _of_flags(arguments: Sequence[str]) -> Toml:
 def _without_nulls(value: Mapping[str, object]) -> Toml:
     pairs = ((key, _without_nulls(each) if isinstance(each, dict) else each) for key, each in value.items())
     return {key: each for key, each in pairs if each is not None}
-
-
-def _version(program: str) -> str:
-    try:
-        done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    found = re.search(r"v(\d+\.\d+\.\d+\S*)", done.stdout)
-    return found[1] if found else ""
