@@ -4,7 +4,8 @@
 2. Their custom resource definitions are those of their modules. Their policies are in `data/`, written by hand as their
    users write them: no more than the six lines of casemate's say about Pods.
 3. What they do besides answering is off where it can be: reports, events, audit. Logs are as they come.
-4. Only Pods of the namespaces that are theirs are asked about (label `asks`), by URL.
+4. Gatekeeper is asked, by URL, about what its caller says: in measurements the Pods of the namespaces that are its own
+   (label `asks`). Kyverno says itself what it is asked about.
 """
 
 from __future__ import annotations
@@ -96,6 +97,20 @@ class Peer:
     validate: str
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a peer is asked about: a rule of its webhooks, and a selector of namespaces."""
+
+    rule: Object
+    namespaces: Object
+
+
+PODS = Asked(
+    {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"]},
+    {"matchLabels": {"asks": "gatekeeper"}},
+)
+
+
 def _start(folder: Path, name: str, command: list[str], **environment: str) -> subprocess.Popen[bytes]:
     with (folder / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(["nice", "-n", "5", *command], stdout=log, stderr=log, env=os.environ | environment)
@@ -119,8 +134,8 @@ def end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def gatekeeper(cluster: Cluster, folder: Path) -> Peer:
-    """Gatekeeper, asked about its Pods."""
+def gatekeeper(cluster: Cluster, folder: Path, asked: Asked = PODS) -> Peer:
+    """Gatekeeper, with webhook configurations of ours."""
     program = programs.GATEKEEPER
     manifest = documents(program.source() / "deploy" / "gatekeeper.yaml")
     apply(cluster, *(each for each in manifest if each["kind"] in ("CustomResourceDefinition", "Namespace")))
@@ -145,7 +160,7 @@ def gatekeeper(cluster: Cluster, folder: Path) -> Peer:
     apply(cluster, *documents(DATA / "gatekeeper.yaml"))
     peer = Peer("Gatekeeper", program.version, process, f"https://127.0.0.1:{port}", "/v1/mutate", "/v1/admit")
     authority = base64.b64encode((certificates / "tls.crt").read_bytes()).decode()
-    apply(cluster, *_configurations(peer, authority))
+    apply(cluster, *_configurations(peer, authority, asked))
     return peer
 
 
@@ -159,13 +174,13 @@ def _certificates(folder: Path) -> Path:
     return made
 
 
-def _configurations(peer: Peer, authority: str) -> Iterator[Object]:
+def _configurations(peer: Peer, authority: str, asked: Asked) -> Iterator[Object]:
     for kind, path in (("Mutating", peer.mutate), ("Validating", peer.validate)):
         webhook = {
             "name": f"{kind.lower()}.gatekeeper.sh",
             "clientConfig": {"url": f"{peer.url}{path}", "caBundle": authority},
-            "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"]}],
-            "namespaceSelector": {"matchLabels": {"asks": "gatekeeper"}},
+            "rules": [asked.rule],
+            "namespaceSelector": asked.namespaces,
             "admissionReviewVersions": ["v1"],
             "sideEffects": "None",
             "failurePolicy": "Fail",

@@ -7,13 +7,11 @@
 from __future__ import annotations
 
 import argparse
-import base64
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import kubernetes
 from apiserver import Cluster, Running
@@ -29,26 +27,19 @@ from casemate.report import corpus as report
 from casemate.sources import corpus
 from casemate.sources.cluster_access import access
 
-Object = dict[str, Any]
-
 FLAGS = ("--disable-admission-plugins=ServiceAccount", "--allow-privileged=true")
-OTHERS = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["gatekeeper-system"]}
 RESOURCES = ["*", "pods/ephemeralcontainers", "pods/resize", "namespaces/status", "namespaces/finalize"]
+OTHERS = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["gatekeeper-system"]}
+EVERYTHING = peers.Asked(
+    {"apiGroups": ["*"], "apiVersions": ["*"], "resources": RESOURCES, "operations": ["CREATE", "UPDATE"]},
+    {"matchExpressions": [OTHERS]},
+)
 
 
 def start(name: str, cluster: Cluster, folder: Path) -> peers.Peer:
     """The engine, asked about everything. Kyverno says itself what it is asked about."""
-    peer = peers.kyverno(cluster, folder) if name == "kyverno" else peers.gatekeeper(cluster, folder)
+    peer = peers.kyverno(cluster, folder) if name == "kyverno" else peers.gatekeeper(cluster, folder, EVERYTHING)
     _remove(cluster, [replay_requests.place_of(each) for each in peers.documents(peers.DATA / f"{name}.yaml")])
-    if name == "kyverno":
-        return peer
-    authority = base64.b64encode((folder / "gatekeeper-certificates" / "tls.crt").read_bytes()).decode()
-    with cluster.client() as client:
-        for each in _asked_about_everything(peer, authority):
-            path = f"/apis/admissionregistration.k8s.io/v1/{each['kind'].lower()}s"
-            client.delete(f"{path}/gatekeeper")
-            answer = client.post(path, json=each)
-            assert answer.status_code == 201, answer.text
     return peer
 
 
@@ -58,27 +49,6 @@ def _remove(cluster: Cluster, paths: Iterable[str]) -> None:
         for each in paths:
             client.delete(each)
     time.sleep(5)
-
-
-def _asked_about_everything(peer: peers.Peer, authority: str) -> Iterator[Object]:
-    for kind, path in (("Mutating", peer.mutate), ("Validating", peer.validate)):
-        rule = {"apiGroups": ["*"], "apiVersions": ["*"], "resources": RESOURCES, "operations": ["CREATE", "UPDATE"]}
-        webhook = {
-            "name": f"{kind.lower()}.gatekeeper.sh",
-            "clientConfig": {"url": f"{peer.url}{path}", "caBundle": authority},
-            "rules": [rule],
-            "namespaceSelector": {"matchExpressions": [OTHERS]},
-            "admissionReviewVersions": ["v1"],
-            "sideEffects": "None",
-            "failurePolicy": "Fail",
-            "timeoutSeconds": 10,
-        }
-        yield {
-            "apiVersion": "admissionregistration.k8s.io/v1",
-            "kind": f"{kind}WebhookConfiguration",
-            "metadata": {"name": "gatekeeper"},
-            "webhooks": [webhook],
-        }
 
 
 def main() -> int:
