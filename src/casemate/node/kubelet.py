@@ -3,7 +3,8 @@
 1. `--config` names a file, `--config-dir` a folder of drop-ins that are merged over it by name; flags win over both.
 2. Defaults differ: with a configuration file they are the API's (no anonymous access, no read-only port), without one
    the old flags' (anonymous access, AlwaysAllow, port 10255): pkg/kubelet/apis/config/v1beta1/defaults.go, cmd/kubelet.
-3. k3s, rke2 and k0s have the kubelet inside another program: its settings are arguments there, and are not read.
+3. Of a flag that is given several times the last one counts; a switch without a value is on.
+4. k3s, rke2 and k0s have the kubelet inside another program: its settings are arguments there, and are not read.
 """
 
 from __future__ import annotations
@@ -65,6 +66,15 @@ _FLAGS: Final = {
     "tls-private-key-file": ("tlsPrivateKeyFile",),
     "hostname-override": ("hostnameOverride",),
 }
+_SWITCHES: Final = frozenset(
+    {
+        "anonymous-auth",
+        "make-iptables-util-chains",
+        "protect-kernel-defaults",
+        "rotate-certificates",
+        "seccomp-default",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -124,7 +134,7 @@ def _processes() -> list[tuple[str, tuple[str, ...], str]]:
 def _of_flags(arguments: Sequence[str]) -> Toml:
     result: Toml = {}
     for flag, path in _FLAGS.items():
-        value = option(arguments, flag)
+        value = option(arguments, flag, bare="true" if flag in _SWITCHES else "")
         if value:
             nested: object = yaml.safe_load(value)
             for step in reversed(path):

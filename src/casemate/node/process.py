@@ -31,13 +31,17 @@ def program(pid: int) -> str:
         return ""
 
 
-def option(arguments: Sequence[str], *names: str) -> str:
-    """The value of the first option of one of these names, after one dash or two: `--name=value` or `--name value`."""
+def option(arguments: Sequence[str], *names: str, bare: str = "") -> str:
+    """The value of an option after one dash or two: `--name=value`, or `--name value` unless it may stand `bare`.
+
+    Where it is given several times the last one counts, as programs in Go have it.
+    """
+    found = ""
     for index, word in enumerate(arguments):
         name, given, value = word.partition("=")
         if word.startswith("-") and name.lstrip("-") in names:
-            return value if given else next(iter(arguments[index + 1 : index + 2]), "")
-    return ""
+            found = value if given else bare or next(iter(arguments[index + 1 : index + 2]), "")
+    return found
 
 
 def version(program: str) -> str:

@@ -167,6 +167,21 @@ def test_flags_of_the_kubelet_win_over_its_files() -> None:
     assert (found.value["readOnlyPort"], found.value["seccompDefault"]) == (10255, True)
 
 
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--anonymous-auth=false", "--anonymous-auth=true"],
+        ["--anonymous-auth"],
+        ["--anonymous-auth", "--v=2"],
+        ["--anonymous-auth=false", "--anonymous-auth", "false"],
+    ],
+)
+def test_a_flag_counts_as_the_kubelet_reads_it(flags: list[str]) -> None:
+    found = kubelet.of_texts(["authentication: {anonymous: {enabled: false}}"], ["kubelet", *flags])
+    assert isinstance(found, Seen)
+    assert found.value["authentication"]["anonymous"] == {"enabled": True}
+
+
 def test_a_kubelet_configuration_that_is_no_yaml_could_not_be_looked_at() -> None:
     assert isinstance(kubelet.of_texts(["a: [b"], ()), Unseen)
 
