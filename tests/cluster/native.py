@@ -23,10 +23,12 @@ from casemate.policy.compile.native import Compiled
 from casemate.policy.evaluate import PolicySet
 from casemate.sources.fast_decode import decode
 from casemate.sources.policies import decode_exception, decode_policy
+from casemate.sources.surroundings import Neighbours
 
 Object = dict[str, Any]
 
 FLAGS = ("--disable-admission-plugins=ServiceAccount", "--allow-privileged=true")
+_RBAC = "rbac.authorization.k8s.io"
 PATIENCE = 60.0  # seconds; the API server looks for changed policies once a second
 ADMISSION = {
     "MutatingAdmissionPolicy": "mutatingadmissionpolicies",
@@ -45,6 +47,9 @@ PATHS = {
     **{kind: f"apis/batch/v1/namespaces/{{}}/{kind.lower()}s" for kind in ("Job", "CronJob")},
     "Namespace": "api/v1/namespaces",
     "RuntimeClass": "apis/node.k8s.io/v1/runtimeclasses",
+    "ClusterRole": f"apis/{_RBAC}/v1/clusterroles",
+    "ClusterRoleBinding": f"apis/{_RBAC}/v1/clusterrolebindings",
+    "RoleBinding": f"apis/{_RBAC}/v1/namespaces/{{}}/rolebindings",
     **{kind: f"apis/admissionregistration.k8s.io/v1/{resource}" for kind, resource in ADMISSION.items()},
 }
 CLASSES: tuple[Object, ...] = (
@@ -73,10 +78,55 @@ NAMESPACES: dict[str, dict[str, str]] = {
 }
 
 
+def _role(name: str, verb: str, *classes: str) -> Object:
+    rule = {"apiGroups": ["node.k8s.io"], "resources": ["runtimeclasses"], "verbs": [verb]}
+    named = {"resourceNames": list(classes)} if classes else {}
+    return {
+        "apiVersion": f"{_RBAC}/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": name},
+        "rules": [rule | named],
+    }
+
+
+def _bound(role: str, kind: str, subject: str, namespace: str = "", account_in: str = "team-a") -> Object:
+    """`account_in` is the namespace of a service account."""
+    own = {"namespace": account_in} if kind == "ServiceAccount" else {"apiGroup": _RBAC}
+    return {
+        "apiVersion": f"{_RBAC}/v1",
+        "kind": "RoleBinding" if namespace else "ClusterRoleBinding",
+        "metadata": {"name": f"{role}-{subject.replace(':', '-')}", **({"namespace": namespace} if namespace else {})},
+        "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": role},
+        "subjects": [{"kind": kind, "name": subject, **own}],
+    }
+
+
+RIGHTS: tuple[Object, ...] = (
+    _role("use-gvisor", "use", "gvisor"),
+    _role("use-kata-or-slow", "use", "kata", "slow"),
+    _role("use-any", "use"),
+    _role("all-of-runc", "*", "runc"),
+    _role("see-any", "get"),
+    _bound("use-gvisor", "ServiceAccount", "ci", "team-a"),
+    _bound("use-kata-or-slow", "ServiceAccount", "ci", "team-b"),
+    _bound("use-kata-or-slow", "Group", "system:serviceaccounts:team-b"),
+    _bound("all-of-runc", "Group", "system:serviceaccounts"),
+    _bound("use-any", "User", "alice"),
+    _bound("use-any", "Group", "system:authenticated"),
+    _bound("use-any", "ServiceAccount", "trusted"),
+    _bound("see-any", "ServiceAccount", "default"),
+)
+"""Who may use which class: of the accounts that requests name, each may use something, and none everything."""
+
+
 def surroundings() -> Surroundings:
     """What the evaluator and the compiler know of the cluster."""
     classes = tuple(decode({"apiVersion": "node.k8s.io/v1", **each}, RuntimeClass).struct for each in CLASSES)
-    return replace(Surroundings(), complete=True, runtime_classes=classes)
+    neighbours = Neighbours()
+    for each in RIGHTS:
+        neighbours.take(each)
+    use = neighbours.around((), complete=True).use
+    return replace(Surroundings(), complete=True, runtime_classes=classes, use=use)
 
 
 def policy(name: str, spec: Object, namespace: str = "") -> Policy:
@@ -124,6 +174,8 @@ class Guarded:
         for name, labels in NAMESPACES.items():
             metadata = {"name": name, "labels": labels}
             self._post("Namespace", {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+        for each in RIGHTS:
+            self._post(each["kind"], each)
         self._let_everybody()
 
     def install(self, compiled: Compiled) -> None:
@@ -185,7 +237,7 @@ class Guarded:
         return Answer(decision, answer.status_code, found.get("message", "") or "", found)
 
     def _post(self, kind: str, body: Object) -> None:
-        answer = self.client.post(f"/{PATHS[kind]}", json=body)
+        answer = self.client.post(f"/{PATHS[kind].format(body['metadata'].get('namespace'))}", json=body)
         assert answer.status_code in (201, 409), answer.text
 
     def _let_everybody(self) -> None:

@@ -24,13 +24,13 @@ PER_EXPRESSION: Final = 1_000_000
 PER_BINDING: Final = 10_000_000
 
 _CHARACTERS: Final = 1_200
-_SAID: Final = "variables.denials.join('; ')"
-MESSAGE: Final = (
-    f"'casemate: ' + (size({_SAID}) > {_CHARACTERS} ? {_SAID}.substring(0, {_CHARACTERS}) + ' …' : {_SAID})"
-)
-"""The message of a denial: four bytes for each character at most."""
-
 _FIX: Final = "split the policies, or leave them to `casemate admit`"
+
+
+def message(reasons: str) -> str:
+    """The message of a denial for a list of reasons: four bytes for each character at most."""
+    said = f"{reasons}.join('; ')"
+    return f"'casemate: ' + (size({said}) > {_CHARACTERS} ? {said}.substring(0, {_CHARACTERS}) + ' …' : {said})"
 
 
 def check(made: Mapping[str, object], known: Mapping[str, Size]) -> None:
@@ -48,7 +48,7 @@ def check(made: Mapping[str, object], known: Mapping[str, Size]) -> None:
         raise InputError(what, where=_title(made), fix=_FIX)
     for name, units in (found := costs(made, known)).items():
         if units > PER_EXPRESSION:
-            what = f"variable {name} may cost {units:,} units, the API server spends {PER_EXPRESSION:,}"
+            what = f"{name} may cost {units:,} units, the API server spends {PER_EXPRESSION:,}"
             raise InputError(what, where=_title(made), fix=_FIX)
     if (total := 2 * sum(found.values())) > PER_BINDING:
         what = f"it may cost {total:,} units, the API server spends {PER_BINDING:,} on a request"
@@ -56,7 +56,7 @@ def check(made: Mapping[str, object], known: Mapping[str, Size]) -> None:
 
 
 def costs(made: Mapping[str, object], known: Mapping[str, Size]) -> dict[str, int]:
-    """What each variable of an admission policy costs at most."""
+    """What each variable and each validation of an admission policy costs at most."""
     spec = made["spec"]
     assert isinstance(spec, dict)
     sizes: dict[str, Size] = {}
@@ -65,6 +65,8 @@ def costs(made: Mapping[str, object], known: Mapping[str, Size]) -> dict[str, in
         name = each["name"]
         estimated = estimate(each["expression"], sizes)
         sizes[name], found[name] = known.get(name, estimated.size), estimated.cost
+    for number, each in enumerate(spec.get("validations", ())):
+        found[f"validations[{number}]"] = estimate(each["expression"], sizes).cost
     return found
 
 

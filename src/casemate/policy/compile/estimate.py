@@ -2,7 +2,8 @@
 
 1. Counted as cel-go counts while it runs (interpreter/runtimecost.go): names, fields, indexes and calls cost 1, a new
    list 10, a new map 30, `in` the length of its list, a text a tenth of its length, a match that times a quarter of the
-   expression's length; a loop its body for each element.
+   expression's length; a loop its body for each element. A question to the authorizer costs 350,000 (apiserver,
+   pkg/cel/library/cost.go).
 2. Sizes of variables follow from what they are made of. Sizes of what a request brings are bounds: what is larger still
    may pass the limit, and is refused then (`failurePolicy: Fail`).
 3. Every part counts, though `||`, `&&` and `? :` skip some: the sum is too high, never too low.
@@ -39,6 +40,7 @@ _LOOPS: Final = frozenset({"filter", "map", "exists", "all"})
 _OPENING: Final = {"(": ")", "[": "]", "{": "}"}
 _STEP: Final = 4
 _LIST, _MAP = 10, 30
+_CHECK: Final = 350_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,8 @@ class _Reader:
             made = items[-1].size if name == "map" else Size(of.inner, 1)
             kept = of.elements if name in ("map", "filter") else 1
             return (cost + _STEP + _LIST) * of.elements, Size(kept, made.elements)
+        if name == "check":
+            return _CHECK + cost, Size()
         if name == "matches":
             return _TEXT * math.ceil(len(self._words[start]) / 4), Size()
         if name == "join":

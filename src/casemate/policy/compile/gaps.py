@@ -52,6 +52,19 @@ def of_cel(tables: Tables) -> Iterator[Gap]:
         yield Gap(exception.name, "expires", what, exception.where)
 
 
+def of_rights(tables: Tables, *, authorizes: bool) -> Iterator[Gap]:
+    """What is otherwise with rights of service accounts. `authorizes`: the back-end can ask for them."""
+    for policy in tables.policies:
+        if policy.spec.rbac is None:
+            continue
+        if authorizes:
+            what = "the API server asks all of its authorizers, not RBAC alone: what another one allows is allowed"
+            yield Gap(policy.title, "rbac", what, policy.where)
+        else:
+            what = "its expressions cannot ask what the Pod's service account may use"
+            yield Gap(policy.title, "rbac: use", what, policy.where, open=True)
+
+
 def _of_policy(policy: Policy) -> Iterator[Gap]:
     if policy.spec.minimum == NEED:
         what = "what a workload needs is what `assess` says, which CEL cannot tell"

@@ -71,7 +71,15 @@ def compile(  # noqa: A001
         refuse(own, "Gatekeeper")
     newest = ".".join(map(str, native.MUTATING_SINCE))
     made = native.compile(
-        policies, exceptions, surroundings, catalogue, settings, partial=partial, version=newest, target="Gatekeeper"
+        policies,
+        exceptions,
+        surroundings,
+        catalogue,
+        settings,
+        partial=partial,
+        version=newest,
+        target="Gatekeeper",
+        authorizes=False,
     )
     mutators = [one for number, each in enumerate(changing) for one in _assigns(each, number, settings)]
     return Compiled((*mutators, *_templates(made.objects, settings)), (*made.gaps, *own, *_NEEDS))

@@ -48,7 +48,15 @@ def compile(  # noqa: A001
     native.parse_version(version)
     newest = ".".join(map(str, native.MUTATING_SINCE))
     made = native.compile(
-        policies, exceptions, surroundings, catalogue, settings, partial=partial, version=newest, target="Kyverno"
+        policies,
+        exceptions,
+        surroundings,
+        catalogue,
+        settings,
+        partial=partial,
+        version=newest,
+        target="Kyverno",
+        authorizes=False,
     )
     return Compiled(tuple(_objects(made.objects)), (*made.gaps, _NEEDS))
 

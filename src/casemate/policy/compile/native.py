@@ -23,7 +23,19 @@ from casemate.catalogue.tables import Catalogue
 from casemate.errors import InputError
 from casemate.model.policy import Mode, Policy, PolicyException, PolicySettings
 from casemate.model.surroundings import Surroundings
-from casemate.policy.compile import anchors, cel, choice, cost, exempting, facts, gaps, matching, selection, verdicts
+from casemate.policy.compile import (
+    anchors,
+    cel,
+    choice,
+    cost,
+    exempting,
+    facts,
+    gaps,
+    matching,
+    rights,
+    selection,
+    verdicts,
+)
 from casemate.policy.compile.cel import Variable
 from casemate.policy.compile.estimate import Size
 from casemate.policy.compile.gaps import Gap
@@ -66,18 +78,20 @@ def compile(  # noqa: A001
     partial: bool,
     version: str,
     target: str = "Kubernetes by itself",
+    authorizes: bool = True,
 ) -> Compiled:
     """The admission policies that do what these documents say.
 
-    `version` is the cluster's, such as `1.36`; `target` is who runs them, for messages. Raises `RefusedError` when
-    something would be left open and `partial` is not set, `InputError` when it would pass the API server's limits.
+    `version` is the cluster's, such as `1.36`; `target` is who runs them, for messages, and `authorizes` whether their
+    expressions can ask what a service account may do. Raises `RefusedError` when something would be left open and
+    `partial` is not set, `InputError` when it would pass the API server's limits.
     """
     made = tables(policies, exceptions, surroundings, catalogue, settings)
     parsed = parse_version(version)
-    found = (*gaps.of_cel(made), *_gaps(made, parsed))
+    found = (*gaps.of_cel(made), *gaps.of_rights(made, authorizes=authorizes), *_gaps(made, parsed))
     if not partial:
         gaps.refuse(found, target)
-    objects = _objects(made, parsed)
+    objects = _objects(made if authorizes else made.without_rights(), parsed)
     found_by = selection.index([selection.of_policy(each) for each in made.policies])
     for each in objects:
         cost.check(each, {"candidates": Size(found_by.most), "asked": Size(_RECONFIGURING)})
@@ -146,29 +160,33 @@ def _mutating(made: Tables) -> list[Object]:
 
 def _validating(made: Tables, mode: Mode, action: str) -> list[Object]:
     name = f"{NAME}-{mode}"
+    judging = verdicts.Judging(made, mode)
     variables = (
         *_common(made, (facts.NEW, facts.OLD)),
         *(exempting.in_force(made) if made.exceptions else ()),
         *(choice.variables(made, verdicts.HELD) if choice.changes(made) else ()),
-        *verdicts.denials(made, mode),
+        *verdicts.denials(judging),
+        *rights.variables(judging),
     )
+    granted = list(rights.validations(judging))
+    roots = ("variables.denials", *(str(each["expression"]) for each in granted))
     rules = [
         *(_rule(group, resources, ("CREATE", "UPDATE")) for group, resources in (*_ONCE, *_TEMPLATED)),
         _rule("", _SUBRESOURCES, ("UPDATE",)),
     ]
-    judging = [each for each in made.policies if each.spec.mode is mode]
     spec: Object = {
         "failurePolicy": "Fail",
-        "matchConstraints": _constraints(rules, judging, made),
+        "matchConstraints": _constraints(rules, judging.policies, made),
         "matchConditions": [{"name": "worth-judging", "expression": verdicts.worth_judging(made, mode)}],
-        "variables": _written(variables, "variables.denials"),
+        "variables": _written(variables, *roots),
         "validations": [
             {
                 "expression": "size(variables.denials) == 0",
-                "messageExpression": cost.MESSAGE,
+                "messageExpression": cost.message("variables.denials"),
                 "message": "casemate: an isolation policy refuses this workload, for more reasons than fit here",
                 "reason": "Forbidden",
-            }
+            },
+            *granted,
         ],
     }
     return [

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -37,6 +38,11 @@ class Tables:
     complete: bool
     namespace_keys: tuple[str, ...]
     class_keys: tuple[str, ...]
+
+    def without_rights(self) -> Tables:
+        """The same without what policies ask of rights."""
+        policies = (replace(each, spec=replace(each.spec, rbac=None)) for each in self.policies)
+        return dataclasses.replace(self, policies=tuple(policies))
 
     def names(self, holds: Callable[[ClassFacts], bool]) -> list[str]:
         """The names of classes of which something holds."""

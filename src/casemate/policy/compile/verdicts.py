@@ -1,7 +1,7 @@
 """What policies of one mode have against a workload, as variables: `denials` is the list of reasons.
 
 The rules are those of `casemate.policy.judge`, in its order, without the two that CEL cannot tell: what `assess` says
-(`minimum: need`) and what would break (`fit`).
+(`minimum: need`) and what would break (`fit`). Rights have validations of their own (`casemate.policy.compile.rights`).
 
 1. Each rule is a table over the numbers of policies and the names of classes. A policy that does not enforce judges of
    the class that it would have given itself.
@@ -55,12 +55,13 @@ class Judging:
     def name(self, side: Side) -> str:
         """The class of which policy `i` judges on one side (rule 1)."""
         standing = "variables.final" if side is NEW else side.variable("class")
-        if not self._gives:
+        if not self.gives:
             return standing
         return f"(i in {side.variable('giving')} ? variables.defaults[i] : {standing})"
 
     @property
-    def _gives(self) -> bool:
+    def gives(self) -> bool:
+        """Whether one of its policies would give its own default, without enforcing it."""
         return self.mode is not Mode.ENFORCE and any(each.spec.default for each in self.policies)
 
     def variables(self) -> Iterator[Variable]:
@@ -75,7 +76,7 @@ class Judging:
         )
         yield Variable("judging", f"variables.matching.filter(i, i in {cel.numbers(self.tables.of_mode(self.mode))})")
         yield Variable("titles", cel.texts(each.title for each in self.tables.policies))
-        if self._gives:
+        if self.gives:
             yield self._giving(NEW, "variables.final")
             yield self._giving(OLD, OLD.variable("class"))
 
@@ -137,22 +138,26 @@ def _fine(tables: Tables, policies: Sequence[Policy], of: ClassFacts) -> bool:
     return all(
         of.name in tables.permitted(each)
         and (each.spec.minimum in ("", NEED) or of.name in tables.reaching(each.spec.minimum))
+        and each.spec.rbac is None
         and (each.spec.hardening is None or of.name in tables.reaching(each.spec.hardening.below))
         for each in policies
     )
 
 
-def denials(tables: Tables, mode: Mode) -> tuple[Variable, ...]:
+def denials(judging: Judging) -> tuple[Variable, ...]:
     """The variables, of which the last is `denials`."""
-    judging = Judging(tables, mode)
     terms = tuple(_terms(judging))
-    allowed = f"({_MIRROR}) || ({_UPDATED} && {_UNTOUCHED})"
     reasons = " + ".join(f"variables.{term.reasons.name}" for term in terms)
     return (
         *judging.variables(),
         *(variable for term in terms for variable in (*term.variables, term.reasons)),
-        Variable("denials", f"size(variables.judging) == 0 || {allowed} ? [] : {reasons}"),
+        Variable("denials", f"size(variables.judging) == 0 || {is_let_be()} ? [] : {reasons}"),
     )
+
+
+def is_let_be() -> str:
+    """Whether a workload is allowed whatever there is against it: it runs already, or an update leaves it alone."""
+    return f"({_MIRROR}) || ({_UPDATED} && {_UNTOUCHED})"
 
 
 def _terms(judging: Judging) -> Iterator[_Term]:
