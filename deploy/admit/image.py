@@ -23,7 +23,9 @@ from casemate.images import build
 from casemate.images.build import Entry, File, Folder
 from casemate.images.reference import parse
 
-_HOME = "/opt/casemate"
+HOME = "/opt/casemate"
+"""Where everything of ours lies in the image."""
+
 _SOURCE = Path(__file__).parents[2]
 _VERSION = f"python{sys.version_info.major}.{sys.version_info.minor}"
 _LEFT_OUT = ("test", "tkinter", "idlelib", "turtledemo", "ensurepip", "lib2to3", "site-packages", "dist-packages")
@@ -39,22 +41,23 @@ def main() -> None:
         packages = Path(folder)
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--target", folder]
         subprocess.run([*command, f"{_SOURCE}[admission]"], check=True)
-        entries = list(_entries(packages))
+        contents = list(entries(packages))
         settings = build.Settings(
-            entrypoint=[f"{_HOME}/bin/python3", "-I", "-c", "from casemate.cli.main import main; main()"],
+            entrypoint=[f"{HOME}/bin/python3", "-I", "-c", "from casemate.cli.main import main; main()"],
             command=["admit"],
-            environment={"LD_LIBRARY_PATH": f"{_HOME}/lib", "PYTHONDONTWRITEBYTECODE": "1"},
+            environment={"LD_LIBRARY_PATH": f"{HOME}/lib", "PYTHONDONTWRITEBYTECODE": "1"},
             user=f"{_USER}:{_USER}",
         )
-        sys.stdout.write(f"{build.write(output, name, entries, settings)}\n")
+        sys.stdout.write(f"{build.write(output, name, contents, settings)}\n")
 
 
-def _entries(packages: Path) -> Iterator[Entry]:
+def entries(packages: Path) -> Iterator[Entry]:
+    """Python with its standard library, these packages, and what all of them are linked with."""
     standard = Path(sys.base_prefix) / "lib" / _VERSION
     program = Path(sys.executable).resolve()
-    yield File(f"{_HOME}/bin/python3", program, 0o755)
-    yield from _tree(standard, f"{_HOME}/lib/{_VERSION}")
-    yield from _tree(packages, f"{_HOME}/lib/{_VERSION}/site-packages")
+    yield File(f"{HOME}/bin/python3", program, 0o755)
+    yield from _tree(standard, f"{HOME}/lib/{_VERSION}")
+    yield from _tree(packages, f"{HOME}/lib/{_VERSION}/site-packages")
     yield from _libraries([program, *standard.rglob("*.so"), *packages.rglob("*.so*")])
     yield File("/etc/passwd", f"casemate:x:{_USER}:{_USER}::/:/nonexistent\n".encode())
     yield File("/etc/ssl/certs/ca-certificates.crt", Path("/etc/ssl/certs/ca-certificates.crt"))
@@ -76,7 +79,7 @@ def _libraries(programs: list[Path]) -> Iterator[Entry]:
         found |= {path: Path(path).resolve() for path in _LINKED.findall(listed)}
     names = {Path(path).name: file for path, file in found.items() if not path.startswith("/lib64/")}
     for name, file in sorted(names.items()):
-        yield File(f"{_HOME}/lib/{name}", file, 0o755)
+        yield File(f"{HOME}/lib/{name}", file, 0o755)
     for path, file in sorted(found.items()):
         if path.startswith("/lib64/"):
             yield File(path, file, 0o755)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 app = App(name="prove", help="Show that a boundary is what its name says.")
 app.command("casemate.cli.prove_attestation:attestation", name="attestation", help="Verify a VM's evidence offline.")
+app.command("casemate.cli.prove_cluster:cluster", name="cluster", help="Show each class on each node of a cluster.")
+app.command("casemate.cli.prove_publish:publish", name="publish", help="Prove this node for its cluster, for ever.")
 
 
 @Parameter(name="*")
@@ -101,7 +103,7 @@ def prove(
     explain
         Show every observation.
     """
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
     if os.geteuid():
         raise MissingError("only root sees the node's processes whole", fix="sudo casemate prove")
     if statement and not sign:
@@ -126,7 +128,7 @@ def prove(
         asyncio.run(session.sweep(place))
         raise
     show(proofs)
-    return _code(proofs)
+    return exit_code(proofs)
 
 
 async def _watch(place: Place, asked: Asked, show: Callable[[Sequence[Proof]], None]) -> None:
@@ -154,7 +156,7 @@ def verify(file: Path, *, key: Path, explain: bool = False, output: Output = "ta
 
     proofs = statement.verify(file, key)
     print(proofs_json(proofs)) if output == "json" else print_proofs(proofs, explain=explain)
-    return _code(proofs)
+    return exit_code(proofs)
 
 
 def _sign(proofs: Sequence[Proof], key: Path, file: Path | None) -> None:
@@ -167,26 +169,29 @@ def _sign(proofs: Sequence[Proof], key: Path, file: Path | None) -> None:
         file.write_bytes(signed)
 
 
-def _code(proofs: Sequence[Proof]) -> int:
+def exit_code(proofs: Sequence[Proof]) -> int:
+    """0 when all are proven."""
     return 0 if proofs and all(each.result is Result.PROVEN for each in proofs) else 1
 
 
 def _place(cri: str | None, engine: str) -> Place:
     if cri:
-        return _node(cri.removeprefix("unix://"))
+        return node_place(cri)
     paths = EnginePaths(engine)
     return session.engine_place(paths, ensure_started(paths))
 
 
-def _node(socket: str) -> Place:
+def node_place(cri: str) -> Place:
+    """The node's own containerd, by its socket. Raises `InputError` when none answers there."""
     from casemate.engine import lifecycle
     from casemate.engine.containerd import process
 
+    socket = cri.removeprefix("unix://")
     if why := process.answers(Path(socket)):
         raise InputError(f"no CRI at {socket}: {why}", where="--cri", fix="name the socket of a running containerd")
     return session.node_place(socket, systemd=asyncio.run(lifecycle.leaves_cgroups_to_systemd(socket)))
 
 
-def _interrupt(_number: int, _frame: object) -> None:
+def interrupt(_number: int, _frame: object) -> None:
     """As Ctrl-C, which asyncio turns into the end of what it runs: sandboxes are removed on the way."""
     signal.raise_signal(signal.SIGINT)

@@ -54,8 +54,8 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """What was shown of one subject: a handler, a class or a Pod.
 
     `named` is the catalogue's boundary for its class's or handler's name; `time` is seconds since 1970, `seconds` how
-    long it took. `uid` is a Pod's. `programs` and `configuration`, a digest, are what it is bound to: of others it
-    says nothing.
+    long it took. `uid` is a Pod's. `programs`, `configuration`, a digest, and `boot`, the node's boot id, are what it
+    is bound to: of others it says nothing.
     """
 
     subject: str
@@ -70,6 +70,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     uid: str = ""
     programs: tuple[Program, ...] = ()
     configuration: str = ""
+    boot: str = ""
 
     @property
     def reasons(self) -> tuple[Observation, ...]:

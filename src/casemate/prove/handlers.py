@@ -153,6 +153,7 @@ async def _prove(bench: Bench, target: Target, ends: float) -> Proof:
         time=now,
         programs=used_programs(program),
         configuration=target.configuration,
+        boot=bench.kernel.boot_id,
     )
 
 

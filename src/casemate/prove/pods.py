@@ -74,6 +74,7 @@ async def _prove(bench: Bench, pod: RunningPod, handler: Proof | None) -> Proof:
         uid=pod.uid,
         programs=used_programs(program),
         configuration=handler.configuration if handler else "",
+        boot=bench.kernel.boot_id,
     )
 
 

@@ -61,14 +61,22 @@ def sign(proofs: Sequence[Proof], key: Path) -> bytes:
 def verify(file: Path, key: Path) -> tuple[Proof, ...]:
     """The proofs in a signed statement. Raises `InputError` for what is none, `RuntimeFault` for a bad signature."""
     try:
-        envelope = Envelope.from_dict(json.loads(file.read_bytes()))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        return verified(file.read_bytes(), key, str(file))
+    except OSError as error:
         raise InputError(f"no signed statement: {error}", where=str(file)) from None
+
+
+def verified(content: bytes, key: Path, where: str) -> tuple[Proof, ...]:
+    """The proofs in a signed statement's JSON, which was found at `where`. Raises as `verify` does."""
+    try:
+        envelope = Envelope.from_dict(json.loads(content))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(f"no signed statement: {error}", where=where) from None
     public = _public(key)
     # Not `Envelope.verify`: it passes over signatures whose key id, a hint that tools fill as they like, differs.
     if not any(_signed(public, each, envelope.pae()) for each in envelope.signatures.values()):
-        raise RuntimeFault("the statement was not signed with this key", where=str(file))
-    return _proofs(envelope, file)
+        raise RuntimeFault("the statement was not signed with this key", where=where)
+    return _proofs(envelope, where)
 
 
 def _signed(public: SSlibKey, signature: Signature, payload: bytes) -> bool:
@@ -79,16 +87,16 @@ def _signed(public: SSlibKey, signature: Signature, payload: bytes) -> bool:
     return True
 
 
-def _proofs(envelope: Envelope, file: Path) -> tuple[Proof, ...]:
+def _proofs(envelope: Envelope, where: str) -> tuple[Proof, ...]:
     try:
         statement = msgspec.json.decode(envelope.payload, type=_Statement)
         proofs = tuple(map(parse_item, statement.predicate.proofs))
     except (msgspec.DecodeError, ValueError) as error:
-        raise InputError(f"no statement of proofs: {error}", where=str(file)) from None
+        raise InputError(f"no statement of proofs: {error}", where=where) from None
     if (envelope.payload_type, statement.type, statement.predicate_type) != (PAYLOAD, STATEMENT, PREDICATE):
-        raise InputError("a statement, but not of proofs", where=str(file))
+        raise InputError("a statement, but not of proofs", where=where)
     if statement.subject != tuple(_subjects(proofs)):
-        raise InputError("the statement's subjects are not those of its proofs", where=str(file))
+        raise InputError("the statement's subjects are not those of its proofs", where=where)
     return proofs
 
 

@@ -40,7 +40,7 @@ def _handler(found: Configured, catalogue: Runtimes) -> Target:
         handler=found.handler,
         named=catalogue.boundary_of_handler(found.handler),
         program=found.program,
-        wasm_only=_wasm_only(found.handler, catalogue),
+        wasm_only=wasm_only(found.handler, catalogue),
         configuration=found.digest,
     )
 
@@ -62,11 +62,12 @@ def _class(name: str, documents: Mapping[str, str], known: Mapping[str, Configur
         handler=found.handler,
         named=row.boundary if row else catalogue.boundary_of_handler(found.handler),
         program=found.program,
-        wasm_only=_wasm_only(found.handler, catalogue),
+        wasm_only=wasm_only(found.handler, catalogue),
         configuration=found.digest,
     )
 
 
-def _wasm_only(handler: str, catalogue: Runtimes) -> bool:
+def wasm_only(handler: str, catalogue: Runtimes) -> bool:
+    """Whether a handler of that name promises to run Wasm modules and nothing else."""
     row = catalogue.of_handler(handler)
     return row is not None and "wasm-modules" in row.features and "native-programs" not in row.features

@@ -35,7 +35,7 @@ class Round:
 
 
 @dataclass
-class _Looked:
+class Looked:
     """What was seen last, and the digests of files that were not touched since."""
 
     digests: Digests = field(default_factory=Digests)
@@ -50,15 +50,15 @@ class _Looked:
 
 async def watch(place: Place, asked: Asked) -> AsyncIterator[Round]:
     """A round now, and one after each change, for ever."""
-    looked = _Looked()
-    looked.differences(await _known(place) or {})
+    looked = Looked()
+    looked.differences(await known(place) or {})
     yield Round(await session.prove(place, asked))
     while True:
         await asyncio.sleep(PAUSE_SECONDS)
-        known = await _known(place)
-        if known is None:
+        found = await known(place)
+        if found is None:
             continue
-        if changed := await asyncio.to_thread(looked.differences, known):
+        if changed := await asyncio.to_thread(looked.differences, found):
             keep.forget_stale(place.kept)
             yield Round(await session.prove(place, asked), changed)
 
@@ -73,7 +73,8 @@ def bound(known: Mapping[str, Configured], digests: Digests) -> dict[str, str]:
     return found
 
 
-async def _known(place: Place) -> dict[str, Configured] | None:
+async def known(place: Place) -> dict[str, Configured] | None:
+    """The engine's handlers as they are configured now; None when it does not answer (rule 3)."""
     try:
         async with CriClient(place.socket) as client:
             return configured(await client.status(verbose=True))

@@ -23,20 +23,27 @@ def proofs_json(proofs: Sequence[Proof]) -> str:
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
 
 
-def print_proofs(proofs: Sequence[Proof], *, explain: bool = False, console: Console | None = None) -> None:
-    """Print a row for each proof, what keeps one from being proven, and with `explain` every observation."""
+def print_proofs(
+    proofs: Sequence[Proof], *, explain: bool = False, nodes: bool = False, console: Console | None = None
+) -> None:
+    """Print a row for each proof, what keeps one from being proven, and with `explain` every observation.
+
+    `nodes` tells of each on which node it is.
+    """
     console = console or Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = 240
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("SUBJECT", "HANDLER", "NAMED", "SHOWN", "RESULT", "TIME", "PROGRAM"):
+    for column in ("SUBJECT", *(["NODE"] if nodes else []), "HANDLER", "NAMED", "SHOWN", "RESULT", "TIME", "PROGRAM"):
         table.add_column(column, no_wrap=column != "PROGRAM", justify="right" if column == "TIME" else "left")
     for proof in proofs:
-        table.add_row(*_row(proof))
+        subject, *row = _row(proof)
+        table.add_row(subject, *([proof.node] if nodes else []), *row)
     console.print(table)
     for proof in proofs:
+        subject = f"{proof.subject} on {proof.node}" if nodes and proof.node else proof.subject
         for each in proof.observations if explain else proof.reasons:
-            console.print(f"{proof.subject}: {_line(each)}", soft_wrap=True)
+            console.print(f"{subject}: {_line(each)}", soft_wrap=True)
 
 
 def summary(proofs: Sequence[Proof]) -> str:

@@ -1,0 +1,146 @@
+"""A node's prober: proves its handlers and publishes them, for as long as it runs.
+
+Rules:
+
+1. It proves all handlers at first, when a program or a configuration has changed, and four times an hour.
+2. When something has changed, what it published is marked stale before it is proven again.
+3. Probe Pods (those of the namespace `casemate-probe`) are proven once each, as soon as one of their containers runs,
+   and published as long as it does. Which class a Pod has is not asked of the API server: the reader, who made the Pod,
+   knows it. So the prober needs no right but to write its own object.
+4. An API server or an engine that does not answer for a while ends nothing: it is tried again, and the published proof
+   grows old meanwhile.
+5. Credentials are read anew each time: a service account's token is replaced every hour.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+from casemate.engine.cri import cri_pb2 as pb
+from casemate.engine.cri.client import CriClient
+from casemate.errors import CasemateError
+from casemate.model.proof import Proof
+from casemate.prove import published, session
+from casemate.prove import watch as drift
+from casemate.prove.cluster_api import Cluster
+from casemate.prove.probe_pods import NAMESPACE
+from casemate.prove.sandbox import Place
+from casemate.prove.session import Asked
+from casemate.sources.cluster_access import Access
+
+
+@dataclass(frozen=True)
+class Prober:
+    """Where a prober works, as whom it publishes, and where it tells what it does."""
+
+    place: Place
+    node: str
+    key: Path
+    access: Callable[[], Access]
+    say: Callable[[str], None]
+
+
+@dataclass
+class _Round:
+    """What was proven last, and what of it the cluster does not have yet."""
+
+    looked: drift.Looked = field(default_factory=drift.Looked)
+    handlers: tuple[Proof, ...] = ()
+    pods: dict[str, Proof] = field(default_factory=dict)
+    due: float = 0.0
+    changed: tuple[str, ...] = ()
+    unwritten: bool = False
+
+
+async def publish(prober: Prober) -> None:
+    """Prove and publish for ever."""
+    now = _Round()
+    while True:
+        try:
+            await _turn(prober, now)
+        except CasemateError as error:
+            prober.say(str(error))
+        await asyncio.sleep(drift.PAUSE_SECONDS)
+
+
+async def _turn(prober: Prober, now: _Round) -> None:
+    known = await drift.known(prober.place)
+    if known is None:
+        return
+    if found := await asyncio.to_thread(now.looked.differences, known):
+        now.changed, now.due = tuple(dict.fromkeys((*now.changed, *found))), 0.0
+        if now.handlers:
+            await _mark_stale(prober, now)
+    if time.monotonic() >= now.due:
+        now.handlers, now.pods, now.unwritten = await session.prove(prober.place, Asked(node=prober.node)), {}, True
+        now.due, now.changed = time.monotonic() + published.RENEW_SECONDS, ()
+    await _prove_pods(prober, now)
+    if now.unwritten:
+        await _write(prober, now)
+
+
+async def _mark_stale(prober: Prober, now: _Round) -> None:
+    prober.say(f"changed: {', '.join(now.changed)}")
+    data = {published.STATEMENT: _signed(prober, now), published.STALE: ", ".join(now.changed)}
+    try:
+        await asyncio.to_thread(_apply, prober, data)
+    except CasemateError as error:  # it is proven again all the same
+        prober.say(str(error))
+
+
+async def _prove_pods(prober: Prober, now: _Round) -> None:
+    """Prove the probe Pods that were not proven yet, and forget those that are gone."""
+    running = await _running(prober.place)
+    gone = [uid for uid in now.pods if uid not in running]
+    for uid in gone:
+        del now.pods[uid]
+    names = tuple(name for uid, name in running.items() if uid not in now.pods)
+    if names:
+        found = await session.prove(prober.place, Asked(pods=names, node=prober.node))
+        now.pods |= {each.uid: each for each in found if each.uid}
+    now.unwritten = now.unwritten or bool(gone or names)
+
+
+async def _running(place: Place) -> dict[str, str]:
+    """The probe Pods of which a container runs: uid → namespace and name."""
+    async with CriClient(place.socket) as client:
+        sandboxes = await client.pod_sandboxes()
+        busy = {each.pod_sandbox_id for each in await client.containers() if each.state == pb.CONTAINER_RUNNING}
+    return {
+        each.metadata.uid: f"{NAMESPACE}/{each.metadata.name}"
+        for each in sandboxes
+        if each.metadata.namespace == NAMESPACE and each.state == pb.SANDBOX_READY and each.id in busy
+    }
+
+
+async def _write(prober: Prober, now: _Round) -> None:
+    proofs = _all(now)
+    await asyncio.to_thread(_apply, prober, {published.STATEMENT: _signed(prober, now), published.STALE: ""})
+    now.unwritten = False
+    prober.say(f"published {len(proofs)} proofs: {_told(proofs)}")
+
+
+def _apply(prober: Prober, data: dict[str, str]) -> None:
+    with Cluster(prober.access()) as cluster:
+        cluster.apply(f"{published.PATH}/{quote(prober.node)}", published.config_map(prober.node, data))
+
+
+def _signed(prober: Prober, now: _Round) -> str:
+    return published.signed(_all(now), prober.key)
+
+
+def _all(now: _Round) -> tuple[Proof, ...]:
+    return (*now.handlers, *now.pods.values())
+
+
+def _told(proofs: Sequence[Proof]) -> str:
+    return ", ".join(_each(proofs))
+
+
+def _each(proofs: Iterable[Proof]) -> Iterable[str]:
+    return (f"{each.subject} {each.result}" for each in proofs)

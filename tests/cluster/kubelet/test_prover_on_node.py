@@ -1,0 +1,137 @@
+"""The prober as a DaemonSet: what it publishes, what a reader makes of it, and what its account may not do."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import prober
+import pytest
+from kubelet_pods import Object, casemate, pod, pods, read, ready_sandboxes, remove, start, until
+from node import NAME, Node
+
+from casemate.prove import node_kernel, published
+from casemate.prove.published import ConfigMap
+
+pytestmark = pytest.mark.root
+
+CLASSES = {"runc": "shared", "crun": "shared", "gvisor": "sandbox", "wasm": "sandbox"}
+RUNTIME_CLASSES = "/apis/node.k8s.io/v1/runtimeclasses"
+
+
+@pytest.fixture(scope="module")
+def key(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The public key of a prober that has published."""
+    folder = tmp_path_factory.mktemp("prover")
+    prober.start(node, folder)
+    yield folder / "pub"
+    prober.stop(node)
+    assert not [name for name in ready_sandboxes(node) if name.startswith("proof-")]
+
+
+def prove_cluster(node: Node, key: Path, *arguments: str, code: int = 0) -> dict[str, Object]:
+    """`prove cluster` by class. It must end with that code."""
+    where = ("--kubeconfig", node.cluster.kubeconfig("admin"), "--key", str(key), "-o", "json")
+    found = json.loads(casemate("prove", "cluster", *where, *arguments, code=code))
+    assert found["kind"] == "ProofList"
+    return {each["subject"].removeprefix("class/"): each for each in found["items"]}
+
+
+def options(*classes: str) -> list[str]:
+    return [each for name in classes for each in ("--class", name)]
+
+
+def test_every_class_is_proven_on_the_node(node: Node, key: Path) -> None:
+    found = prove_cluster(node, key, *options(*CLASSES))
+    assert {name: (each["node"], each["shown"], each["result"]) for name, each in found.items()} == {
+        name: (NAME, boundary, "proven") for name, boundary in CLASSES.items()
+    }
+
+
+def test_a_pod_of_the_api_server_is_proven_under_every_class(node: Node, key: Path) -> None:
+    found = prove_cluster(node, key, *options(*CLASSES), "--probe")
+    assert {name: each["result"] for name, each in found.items()} == dict.fromkeys(CLASSES, "proven")
+    observed = {each["id"]: each["value"] for each in found["gvisor"]["observations"]}
+    assert observed["pod-handler"] == "its sandbox is of runsc, as the class names"
+    assert not read(node, pods("casemate-probe"))["items"]
+
+
+def test_a_class_that_is_pointed_at_runc_is_weaker_at_once(node: Node, key: Path) -> None:
+    honest = read(node, f"{RUNTIME_CLASSES}/gvisor")
+    honest["metadata"] = {"name": "gvisor"}
+    remove(node, f"{RUNTIME_CLASSES}/gvisor")
+    node.cluster.apply(RUNTIME_CLASSES, honest | {"handler": "runc"})
+    try:
+        for probe in ((), ("--probe",)):
+            found = prove_cluster(node, key, "--class", "gvisor", *probe, code=1)["gvisor"]
+            assert (found["handler"], found["shown"], found["result"]) == ("runc", "shared", "weaker")
+    finally:
+        remove(node, f"{RUNTIME_CLASSES}/gvisor")
+        node.cluster.apply(RUNTIME_CLASSES, honest)
+    assert prove_cluster(node, key, "--class", "gvisor")["gvisor"]["result"] == "proven"
+
+
+def test_a_class_of_a_handler_that_the_node_lacks_is_not_assumed(node: Node, key: Path) -> None:
+    body = {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "kata"}, "handler": "kata"}
+    node.cluster.apply(RUNTIME_CLASSES, body)
+    found = prove_cluster(node, key, "--class", "kata", code=1)["kata"]
+    remove(node, f"{RUNTIME_CLASSES}/kata")
+    assert (found["result"], found["observations"][0]["value"]) == ("unprovable", "the node has no handler kata")
+
+
+def test_assess_takes_the_published_proofs_of_its_own_accord(node: Node, key: Path) -> None:
+    start(node, pod("published", "gvisor"))
+    where = ("--kubeconfig", node.cluster.kubeconfig("admin"), "--proofs-key", str(key))
+    told = casemate("assess", *where, "--fail-on", "never", "-o", "json")
+    remove(node, f"{pods()}/published")
+    found = {each["workload"]["name"]: each for each in json.loads(told)["items"]}
+    assert found["published"]["has"]["state"] == "proven"
+
+
+def test_what_changes_is_stale_until_it_is_proven_again(node: Node, key: Path) -> None:
+    """gVisor's options, where this engine's containerd has them."""
+    file = node.engine.state / "shims" / "runsc" / "config.toml"
+    file.parent.mkdir()
+    first = configuration(node, key)
+    file.write_text("# nothing is said here\n")
+    until(lambda: configuration(node, key) not in (first, ""), lambda: prober.told(node), prober.SECONDS)
+    file.unlink()
+    until(lambda: configuration(node, key) == first, lambda: prober.told(node), prober.SECONDS)
+
+
+def configuration(node: Node, key: Path) -> str:
+    """The configuration with which gVisor is proven now; empty while it is not."""
+    found = read(node, prober.CONFIG_MAP)
+    told = published.read(msgspec.convert(found, ConfigMap), node_kernel.look().boot_id, key, time.time())
+    return next((each.configuration for each in told.proofs if each.subject == "handler/runsc"), "")
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        (prober.CONFIG_MAP, True),
+        (prober.CONFIG_MAP.replace(NAME, "node-2"), False),
+        (prober.CONFIG_MAP.replace(prober.NAMESPACE, "default"), False),
+    ],
+)
+def test_a_prober_writes_the_object_of_its_own_node_only(node: Node, key: Path, path: str, allowed: bool) -> None:
+    namespace, name = path.split("/")[4], path.split("/")[6]
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace}}
+    with node.cluster.client(prober.token(node)) as client:
+        answer = client.patch(
+            f"{path}?fieldManager=somebody&dryRun=All",
+            content=json.dumps(body),
+            headers={"Content-Type": "application/apply-patch+yaml"},
+        )
+    assert answer.is_success == allowed, answer.text
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/pods", f"/api/v1/namespaces/{prober.NAMESPACE}/secrets", prober.CONFIG_MAP, RUNTIME_CLASSES]
+)
+def test_a_prober_reads_nothing_of_the_cluster(node: Node, key: Path, path: str) -> None:
+    with node.cluster.client(prober.token(node)) as client:
+        assert client.get(path).status_code == 403
