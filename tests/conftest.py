@@ -1,0 +1,21 @@
+"""What holds for all tests on whatever machine, however busy it is.
+
+1. A property test that is slow has not failed.
+2. Tests that need root run real runtimes, a kubelet and virtual machines: one that failed runs once more.
+   The first failure is told with its traceback as RERUN, and is to be looked at.
+"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let tests that need root fail once (rule 2)."""
+    for item in items:
+        if item.get_closest_marker("root"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
