@@ -11,12 +11,13 @@ from __future__ import annotations
 from typing import Any
 
 from casemate.model.boundary import Boundary
-from casemate.model.policy import EXCEPTABLE, Part, Rule
+from casemate.model.policy import EXCEPTABLE, Part, Right, Rule
 
 Schema = dict[str, Any]
 
 _BOUNDARIES = [str(each) for each in Boundary if each is not Boundary.UNKNOWN]
 _PARTS = [each.value for each in Part]
+_RIGHTS = [each.value for each in Right]
 _EXCEPTABLE = [each.value for each in Rule if each in EXCEPTABLE]
 _NAME = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 
@@ -111,6 +112,12 @@ def _policy_spec(*, narrowing: bool) -> Schema:
         "match": match,
         "default": _text(pattern=f"({_NAME})|^$", description="The class that Pods get which name none."),
         "permitted": _PERMITTED,
+        "rbac": {
+            "type": "string",
+            "enum": _RIGHTS,
+            "description": "use: the Pod's own service account must have the right to use its class (RBAC: verb use on "
+            "runtimeclasses.node.k8s.io). Unset needs none.",
+        },
         "minimum": {"type": "string", "enum": ["", *_BOUNDARIES, "need"], "description": "need: what assess says."},
         "hardening": _object(
             {

@@ -45,6 +45,8 @@ def cluster_objects(namespace: str) -> list[Object]:
     rules = [
         _rule("", ["namespaces", "nodes"], read),
         _rule("node.k8s.io", ["runtimeclasses"], read),
+        # Read when a policy asks for rights (`rbac: use`), and not before.
+        _rule(_RBAC, ["roles", "clusterroles", "rolebindings", "clusterrolebindings"], ["list", "watch"]),
         _rule("casemate.dev", list(own), read),
         _rule("casemate.dev", [f"{each}/status" for each in own], ["patch"]),
         _rule("", ["pods", "replicationcontrollers", "podtemplates"], ["list"]),

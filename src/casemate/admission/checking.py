@@ -15,6 +15,8 @@ import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
+from msgspec.structs import replace
+
 from casemate.admission.published import Rules
 from casemate.catalogue import Catalogue
 from casemate.model.policy_findings import PolicyFinding
@@ -36,12 +38,7 @@ def findings(
     rules: Rules, of: PolicySet, namespaces: Namespaces, catalogue: Catalogue, now: datetime.datetime
 ) -> Findings:
     """What is wrong with each document. Takes seconds where there are thousands."""
-    around = Surroundings(
-        complete=rules.complete,
-        runtime_classes=rules.runtime_classes,
-        nodes=rules.nodes,
-        namespaces=dict(namespaces),
-    )
+    around = replace(rules.surroundings, namespaces=dict(namespaces))
     found: dict[tuple[str, str], list[PolicyFinding]] = {}
     for each in check(_input(rules, around), of, around, catalogue, now):
         for title in (each.about, *each.others):

@@ -4,7 +4,8 @@
    that come close together make one.
 2. Nothing is published before all kinds were read once: a set that lacks the exceptions or a policy is not whole.
 3. A policy that cannot be read keeps the meaning that it had. When it had none, it stands in the way (see `judge`).
-4. Of nodes only what policies look at is kept, so that a heartbeat changes nothing. Of namespaces only the labels.
+4. Where a policy asks for rights, nothing is published before these are settled (`cluster_rights`).
+5. Of nodes only what policies look at is kept, so that a heartbeat changes nothing. Of namespaces only the labels.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Final, Generic, TypeVar
 import msgspec
 import structlog
 
+from casemate.admission.cluster_rights import ClusterRights
 from casemate.admission.judge import Unread, labels_of
 from casemate.admission.kube import Kube
 from casemate.admission.published import Namespaces, Rules
@@ -123,6 +125,7 @@ class ClusterRules:
         self._name = name
         self._revision = time.time_ns() // 1_000_000  # Grows over restarts too.
         self._rules, self._names = asyncio.Event(), asyncio.Event()
+        self._rights = ClusterRights(kube, self._rules.set)
         self._followers = (
             Follower(kube, f"{_OWN}/isolationpolicies", self.policies, self._rules.set),
             Follower(kube, f"{_OWN}/namespacedisolationpolicies", self.narrowing, self._rules.set),
@@ -137,6 +140,7 @@ class ClusterRules:
         async with asyncio.TaskGroup() as group:
             for each in self._followers:
                 group.create_task(each.follow())
+            group.create_task(self._rights.follow())
             group.create_task(self._keep(self._rules, self._publish_rules))
             group.create_task(self._keep(self._names, self._publish_names))
 
@@ -153,9 +157,14 @@ class ClusterRules:
 
     def _publish_rules(self) -> None:
         kinds = (self.policies, self.narrowing, self.exceptions, self.classes, self.nodes)
-        if all(each.synced for each in kinds):
-            self._revision += 1
-            self._publish(self.rules())
+        if not all(each.synced for each in kinds):
+            return
+        if any(each.spec.rbac for store in (self.policies, self.narrowing) for each in _values(store)):
+            self._rights.ask()
+            if not self._rights.settled:
+                return
+        self._revision += 1
+        self._publish(self.rules())
 
     def rules(self) -> Rules:
         """The rules as they are known now."""
@@ -166,6 +175,7 @@ class ClusterRules:
             unread=tuple(self._unread()),
             runtime_classes=tuple(each for each in self.classes.items.values() if each),
             nodes=tuple(each for each in self.nodes.items.values() if each),
+            use=self._rights.use,
             complete=True,
         )
 

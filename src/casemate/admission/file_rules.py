@@ -35,6 +35,7 @@ def read(inputs: Sequence[str]) -> tuple[Rules, Namespaces]:
         exceptions=tuple(found.exceptions),
         runtime_classes=found.surroundings.runtime_classes,
         nodes=found.surroundings.nodes,
+        use=found.surroundings.use,
     )
     return rules, found.surroundings.namespaces
 

@@ -3,8 +3,8 @@
 1. Each is one file in the state folder that is replaced as a whole (rename): a reader sees the old or the new, never a
    part. The folder is readable by its owner alone, for the key is in it.
 2. A worker looks for changes by inode and time, and keeps what it has when it cannot read what is new.
-3. Policies, exceptions, classes and nodes change together, with one revision: a request sees one whole set of them.
-   Labels of namespaces are many and change often, so they are a file of their own.
+3. Policies, exceptions, classes, nodes and rights change together, with one revision: a request sees one whole set of
+   them. Labels of namespaces are many and change often, so they are a file of their own.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from casemate.admission.judge import Standing, Unread
 from casemate.catalogue import Catalogue
 from casemate.model.kube.objects import RuntimeClass
 from casemate.model.policy import Policy, PolicyException, PolicySettings
-from casemate.model.surroundings import Node, Surroundings
+from casemate.model.surroundings import Node, Surroundings, UseGrants
 from casemate.policy.evaluate import PolicySet
 
 _PRIVATE: Final = 0o700
@@ -29,7 +29,8 @@ _PRIVATE: Final = 0o700
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a verdict rests on, besides the request and its namespace.
 
-    `complete` tells that the cluster's classes and nodes are all of them: one that is not there does not exist.
+    `complete` tells that the cluster's classes and nodes are all of them: one that is not there does not exist. `use`
+    is None as long as no policy asks for rights.
     """
 
     revision: int
@@ -38,12 +39,19 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     unread: tuple[Unread, ...] = ()
     runtime_classes: tuple[RuntimeClass, ...] = ()
     nodes: tuple[Node, ...] = ()
+    use: UseGrants | None = None
     complete: bool = False
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """What they know of the cluster, but for its namespaces."""
+        return Surroundings(
+            complete=self.complete, runtime_classes=self.runtime_classes, nodes=self.nodes, use=self.use
+        )
 
     def standing(self, catalogue: Catalogue, settings: PolicySettings) -> Standing:
         """These rules, compiled."""
-        around = Surroundings(complete=self.complete, runtime_classes=self.runtime_classes, nodes=self.nodes)
-        policies = PolicySet(self.policies, self.exceptions, around, catalogue, settings)
+        policies = PolicySet(self.policies, self.exceptions, self.surroundings, catalogue, settings)
         return Standing(policies=policies, unread=self.unread, revision=self.revision)
 
 

@@ -53,6 +53,7 @@ def merged(first: Surroundings, second: Surroundings) -> Surroundings:
         runtime_classes=(*classes, *second.runtime_classes),
         nodes=second.nodes or first.nodes,
         namespaces={**first.namespaces, **second.namespaces},
+        use=first.use.beside(second.use) if first.use else second.use,
     )
 
 

@@ -2,7 +2,8 @@
 
 1. The same evaluator as everywhere (`casemate.policy`), as if each workload were created now. Nobody is known to ask.
 2. Classes are those that work on this machine. Where a Pod lands is not asked: there is one node.
-3. Namespaces' labels are those of Namespace objects in the input, then of those beside the policies.
+3. Namespaces' labels are those of Namespace objects in the input, then of those beside the policies. Rights of service
+   accounts are those of Roles and bindings beside the policies.
 4. One workload that is denied refuses the whole run: nothing was started. What is changed is said.
 """
 
@@ -53,7 +54,8 @@ def hold(
     tell: Callable[[str], None],
 ) -> Inventory:
     """The inventory as policies change it. Raises `RefusedError` that says all that they deny."""
-    policies = PolicySet(written.policies, written.exceptions, around, load(), settings)
+    known = replace(around, use=written.surroundings.use)
+    policies = PolicySet(written.policies, written.exceptions, known, load(), settings)
     namespaces = {**written.surroundings.namespaces, **around.namespaces}
     now = datetime.datetime.now(datetime.UTC)
     denied: list[str] = []
