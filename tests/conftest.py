@@ -2,7 +2,7 @@
 
 1. A property test that is slow has not failed.
 2. Tests that need root run real runtimes, a kubelet and virtual machines: one that failed runs once more.
-   The first failure is told with its traceback as RERUN, and is to be looked at.
+   What failed first is shown at the end all the same, and is to be looked at.
 """
 
 from __future__ import annotations
@@ -19,3 +19,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("root"):
             item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what failed first, and then did not (rule 2)."""
+    for report in terminalreporter.stats.get("rerun", []):
+        terminalreporter.section(f"failed first: {report.nodeid}")
+        terminalreporter.line(report.longreprtext)
