@@ -29,7 +29,7 @@ from casemate.model.surroundings import Surroundings
 from casemate.model.workload import Workload
 from casemate.report.assess_text import title
 from casemate.sources import static, workloads
-from casemate.sources.position import Place
+from casemate.sources.fast_layout import Position
 from casemate.sources.workloads import Collected
 
 _HERE = "."
@@ -59,7 +59,7 @@ class Basis:
     proofs: Annotated[list[Path], Parameter(negative=())] = field(default_factory=list)
     """A signed statement of `casemate prove` on a node of the cluster; repeatable. It counts for a day."""
     proofs_key: Path | None = None
-    """The public key in PEM that must have signed the proofs."""
+    """The public key in PEM that must have signed the proofs; of a cluster, those that its nodes published."""
     catalogue: Annotated[list[Path], Parameter(negative=())] = field(default_factory=list)
     """A file of your own rows for the catalogue; repeatable."""
 
@@ -123,7 +123,7 @@ class Found:
         return replace(item, findings=tuple(map(_at, item.findings, places)))
 
 
-def _at(finding: Finding, place: Place) -> Finding:
+def _at(finding: Finding, place: Position) -> Finding:
     return replace(finding, line=place[0], column=place[1]) if finding.path else finding
 
 
@@ -151,10 +151,15 @@ def assess(paths: Sequence[str], basis: Basis, known: Catalogue, stdin: BinaryIO
 
 def _proven(basis: Basis) -> dict[str, dict[str, Boundary]]:
     """Node → handler → boundary, by signed statements. Raises for one that the key did not sign."""
-    if not basis.proofs:
+    if not basis.proofs and not (basis.live and basis.proofs_key):
         return {}
     if basis.proofs_key is None:
         raise InputError("--proofs without --proofs-key", fix="name the public key that signed them")
+    if not basis.proofs:
+        from casemate.prove import across
+        from casemate.sources.cluster_access import access
+
+        return across.shown(access(basis.kubeconfig, basis.context), basis.proofs_key)
     from casemate.prove import statement  # needs more than an assessment does
 
     found = [proof for file in basis.proofs for proof in statement.verify(file, basis.proofs_key)]

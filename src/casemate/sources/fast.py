@@ -1,7 +1,7 @@
 """Read text into plain values fast, for assessment: exact where it matters, positions only when somebody asks.
 
 1. A line `---` parts documents, wherever it stands: no scalar may hold it. JSON is one document.
-2. Documents of plain lines, as programs write them, are folded line by line (`casemate.sources.fast_fold`): exactly.
+2. Documents of plain lines, as programs write them, are read line by line (`casemate.sources.fast_layout`): exactly.
 3. Of the others, a fast YAML 1.2 parser reads what means the same to kubectl, which reads YAML 1.1. All else goes to
    the exact parser (`casemate.sources.parse`): octal numbers, merge keys, aliases, tags, infinities, directives,
    foreign line breaks. So do the words that YAML 1.1 takes for booleans, `yes` and `on` among them. One that is
@@ -22,7 +22,7 @@ import msgspec
 import yaml12
 
 from casemate.sources import fast_twice
-from casemate.sources.fast_fold import folded
+from casemate.sources.fast_layout import Layout, lay_out
 from casemate.sources.fast_lines import NotPlainError
 from casemate.sources.marks import Marks, Path
 from casemate.sources.parse import MAX_BYTES, parse
@@ -64,8 +64,8 @@ class Written(msgspec.Struct, frozen=True):
     """One document or list item as written: its value and the line where it begins.
 
     `text` is the document's, which begins in line `begin`, unless the exact parser read it: the value may be inexact,
-    but not where it was `folded`. Of a list's document, this is the value at `item`. `marks` are positions where the
-    exact parser gave them, `shift` lines higher.
+    but not where there is a `layout`. Of a list's document, this is the value at `item`. `marks` are positions where
+    the exact parser gave them, `shift` lines higher.
     """
 
     value: Plain
@@ -76,7 +76,7 @@ class Written(msgspec.Struct, frozen=True):
     item: int | None = None
     marks: Marks | None = None
     shift: int = 0
-    folded: bool = False
+    layout: Layout | None = None
 
     def where(self, path: Path = ()) -> str:
         """`file:line:column` of a field, or of the nearest thing around it whose position is known."""
@@ -193,14 +193,16 @@ def _document(text: str, file: str, line: int) -> Iterator[Written | Problem]:
     if "kind" not in text and "\\" not in text:
         yield Written(None, file, line)
         return
+    layout = None
     try:
-        value, plain = folded(text), True
+        layout, said = lay_out(text)
+        value = layout.value(said)
     except NotPlainError:
-        value, plain = _parsed(text), False
+        value = _parsed(text)
     if value is None:
         yield from _exact(text.encode(), file, line)
     else:
-        yield from _opened(Written(value, file, line, text, line, folded=plain))
+        yield from _opened(Written(value, file, line, text, line, layout=layout))
 
 
 def _parsed(text: str) -> Plain | None:
@@ -259,7 +261,7 @@ def _opened(written: Written, depth: int = 0) -> Iterator[Written]:
             inner = Written(typed, written.file, lines[index], marks=marks, shift=written.shift)
             yield from _opened(inner, depth=depth + 1)
         else:
-            known = (written.text, written.begin, index, marks, written.shift, written.folded)
+            known = (written.text, written.begin, index, marks, written.shift, written.layout)
             yield Written(typed, written.file, lines[index], *known)
 
 

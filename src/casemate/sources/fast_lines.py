@@ -16,6 +16,7 @@ column and is deeper all the same.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
@@ -42,41 +43,45 @@ class NotPlainError(Exception):
     """A line, or its place among the others, that takes a whole parser."""
 
 
-class Alias(NamedTuple):
-    """A value that stands elsewhere."""
+class Kind(NamedTuple):
+    """What stands for a line's value: itself, a list in one line (`flow`), what is `below`, or what an alias names."""
 
-    name: str
-
-
-class Anchored(NamedTuple):
-    """A value with a name for aliases. It may be `BELOW`."""
-
-    name: str
-    value: object
+    flow: bool = False
+    below: bool = False
+    alias: str = ""
+    anchor: str = ""
 
 
-class _Below:
-    """The value may stand in the lines below."""
+VALUE: Final = Kind()
+_FLOW: Final = Kind(flow=True)
+_BELOW: Final = Kind(below=True)
+
+LineValue: TypeAlias = "Scalar | list[Scalar] | dict[str, Scalar]"
 
 
-BELOW: Final = _Below()
+@dataclass(frozen=True, slots=True, eq=False)
+class Head:
+    """What a line says but for its value. Lines that are alike in that have the same one.
 
-LineValue: TypeAlias = "Scalar | list[Scalar] | dict[str, Scalar] | Alias | Anchored | _Below"
-
-
-class Line(NamedTuple):
-    """What a line says. `level` is that of its first dash or of its key, -1 for a line that says nothing.
-
-    `inner` are the levels of further dashes and of a key behind them; `key` is None for an item that is a value.
+    `level` is that of its first dash or of its key, -1 for a line that says nothing. `inner` are the levels of further
+    dashes and of a key behind them. `key` is None for an item that is a value, of which `value_level` is the level.
     """
 
     level: int
     inner: tuple[int, ...] = ()
     key: str | None = None
-    value: LineValue = BELOW
+    value_level: int = 0
+    kind: Kind = VALUE
 
 
-_NOTHING: Final = Line(-1)
+class Line(NamedTuple):
+    """What a line says: its head, and its value, None where that stands elsewhere."""
+
+    head: Head
+    value: LineValue = None
+
+
+_NOTHING: Final = Line(Head(-1))
 
 
 class Lines(dict[str, Line]):
@@ -97,22 +102,29 @@ LINES: Final = Lines()
 
 def _line(text: str) -> Line:
     key, colon, value = text.partition(": ")
-    if colon and (head := _head(f"{key}:")):
-        return Line(*head, _value(value.lstrip(" ")))
-    if text.endswith(":") and (head := _head(text)):
-        return Line(*head)
+    if colon and (place := _place(f"{key}:")):
+        kind, said = _value(value.lstrip(" "))
+        return Line(_head(*place, 0, kind), said)
+    if text.endswith(":") and (place := _place(text)):
+        return Line(_head(*place, 0, _BELOW))
     found = _DASHES.match(text)
     assert found
     if found[1]:
         first, *inner = _dashes(found[0])
-        return Line(first, tuple(inner), None, _value(text[found.end() :]))
+        kind, said = _value(text[found.end() :])
+        return Line(_head(first, tuple(inner), None, 2 * found.end(), kind), said)
     if _COMMENT.fullmatch(text, found.end()):
         return _NOTHING
     raise NotPlainError
 
 
+@lru_cache(maxsize=16384)
+def _head(level: int, inner: tuple[int, ...], key: str | None, value_level: int, kind: Kind) -> Head:
+    return Head(level, inner, key, value_level, kind)
+
+
 @lru_cache(maxsize=4096)
-def _head(text: str) -> tuple[int, tuple[int, ...], str] | None:
+def _place(text: str) -> tuple[int, tuple[int, ...], str] | None:
     """The levels and the key of a line that begins with this text; None where there is no key that is plain."""
     found = _KEY.fullmatch(text)
     if found is None:
@@ -128,25 +140,29 @@ def _dashes(text: str) -> tuple[int, ...]:
     return tuple(2 * place.start() + 1 for place in re.finditer("-", text))
 
 
-def _value(text: str) -> LineValue:
+def _value(text: str) -> tuple[Kind, LineValue]:
     found = _VALUE.fullmatch(text)
     if found is None:
         raise NotPlainError
     match found.lastindex:
         case None:
-            return BELOW
+            return _BELOW, None
         case 1:
-            return _plain(found[1])
+            return VALUE, _plain(found[1])
         case 2 | 3 as quoted:
-            return str(found[quoted])
+            return VALUE, str(found[quoted])
         case 4:
-            return Alias(found[4])
+            return Kind(alias=found[4]), None
         case 5:
-            return {}
+            return VALUE, {}
         case 6:
-            return [_plain(each) if each[0] not in "\"'" else each[1:-1] for each in _ITEM.findall(found[6])]
+            items = [_plain(each) if each[0] not in "\"'" else each[1:-1] for each in _ITEM.findall(found[6])]
+            return (_FLOW if items else VALUE), items
         case _:
-            return Anchored(found[7], BELOW if found[8] is None else _plain(found[8]))
+            anchor = found[7]
+            return (
+                (Kind(below=True, anchor=anchor), None) if found[8] is None else (Kind(anchor=anchor), _plain(found[8]))
+            )
 
 
 def _plain(text: str) -> Scalar:

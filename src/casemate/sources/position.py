@@ -1,7 +1,8 @@
 """Find the line of a field when somebody asks: positions cost more than all the rest of reading.
 
-1. The document that a workload came from is looked at again: by its lines where they are plain
-   (`casemate.sources.fast_places`), else by the exact parser, which keeps the position of each value.
+1. The layout of the document that a workload came from tells, where its lines are plain
+   (`casemate.sources.fast_layout`); else the exact parser, which keeps the position of each value. The file is read
+   again, unless the layout is at hand.
 2. Of a list, it is the item that begins in the workload's line.
 3. What cannot be read again keeps the position of its document.
 """
@@ -14,60 +15,66 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path as FilePath
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from casemate.model.workload import Source
 from casemate.sources.fast_files import Content, read
-from casemate.sources.fast_fold import folded
+from casemate.sources.fast_layout import Layout, Position, lay_out
 from casemate.sources.fast_lines import NotPlainError
-from casemate.sources.fast_places import Places
 from casemate.sources.marks import Marks, Path, steps
 from casemate.sources.parse import parse
 
 _SEPARATOR = re.compile(r"^---(?=\s|\Z)", re.MULTILINE)
 
-Place: TypeAlias = tuple[int, int]
-"""Line and column, from 1."""
+
+class Seen(NamedTuple):
+    """The layout of a document that was read, and the line of its file that it begins in."""
+
+    layout: Layout
+    begin: int
 
 
-class Text(NamedTuple):
-    """A document, the line of its file that it begins in, and whether it is known to be of plain lines."""
+class _Text(NamedTuple):
+    """A document, and the line of its file that it begins in."""
 
     text: str
     begin: int
-    plain: bool = False
 
 
 def locate(
-    source: Source, paths: Sequence[str], texts: Mapping[str, bytes] | None = None, document: Text | None = None
-) -> list[Place]:
+    source: Source, paths: Sequence[str], texts: Mapping[str, bytes] | None = None, seen: Seen | None = None
+) -> list[Position]:
     """Where each field stands, or the nearest one around it.
 
-    `texts` holds what cannot be read twice, by file; `document` is the object's own, where it need not be read again.
+    `texts` holds what cannot be read twice, by file; `seen` is the object's document, where it need not be read again.
     """
-    document = document or _document(source, texts or {})
-    if document:
-        line, wanted = source.line - document.begin + 1, [steps(path) for path in paths]
-        try:
-            found = _by_lines(document, line, wanted)
-        except NotPlainError:
-            found = _exactly(document, line, wanted)
-        if found is not None:
-            return [(here + document.begin - 1, column) for here, column in found]
-    return [(source.line, source.column)] * len(paths)
+    wanted = [steps(path) for path in paths]
+    found = _by_layout(seen, source.line, wanted) if seen else None
+    if found is None and (document := _document(source, texts or {})):
+        again = None if seen else _laid_out(document)
+        found = _by_layout(again, source.line, wanted) if again else None
+        found = _exactly(document, source.line, wanted) if found is None else found
+    return found or [(source.line, source.column)] * len(paths)
 
 
-def _by_lines(document: Text, line: int, paths: Sequence[Path]) -> list[Place] | None:
-    places = _places(document.text, document.plain)
-    root = places.object(line)
-    return None if root is None else [places.at((*root, *path)) for path in paths]
+def _by_layout(seen: Seen, line: int, paths: Sequence[Path]) -> list[Position] | None:
+    layout, lines = seen.layout, seen.begin - 1
+    try:
+        root = layout.object(line - lines)
+        if root is None:
+            return None
+        found = [layout.at((*root, *path)) for path in paths]
+    except NotPlainError:
+        return None
+    return [(here + lines, column) for here, column in found]
 
 
-def _exactly(document: Text, line: int, paths: Sequence[Path]) -> list[Place] | None:
+def _exactly(document: _Text, line: int, paths: Sequence[Path]) -> list[Position] | None:
+    lines = document.begin - 1
     for marks in _positions(document.text):
-        found = _object(marks, line)
+        found = _object(marks, line - lines)
         if found:
-            return [(here.line, here.column) for here in map(found.at, paths)]
+            return [(here.line + lines, here.column) for here in map(found.at, paths)]
     return None
 
 
@@ -80,7 +87,7 @@ def _object(marks: Marks, line: int) -> Marks | None:
     return marks if marks.line == line else None
 
 
-def _document(source: Source, texts: Mapping[str, bytes]) -> Text | None:
+def _document(source: Source, texts: Mapping[str, bytes]) -> _Text | None:
     if not source.file or not source.line:
         return None
     documents = _documents(source.file, _changed(source.file), texts.get(source.file))
@@ -96,13 +103,13 @@ def _changed(file: str) -> int:
 
 
 @lru_cache(maxsize=2)
-def _documents(file: str, changed: int, data: bytes | None) -> tuple[Text, ...]:  # noqa: ARG001
+def _documents(file: str, changed: int, data: bytes | None) -> tuple[_Text, ...]:  # noqa: ARG001
     """The documents of a file. `changed` makes an edited file another one."""
     text = (_read(file) if data is None else data).decode("utf-8-sig", "replace").replace("\r\n", "\n")
     begins = [0, *(match.end() for match in _SEPARATOR.finditer(text))]
     documents, line = [], 1
     for begin, end in pairwise((*begins, len(text))):
-        documents.append(Text(text[begin:end].removesuffix("---"), line))
+        documents.append(_Text(text[begin:end].removesuffix("---"), line))
         line += text.count("\n", begin, end)
     return tuple(documents)
 
@@ -113,10 +120,11 @@ def _read(file: str) -> bytes:
 
 
 @lru_cache(maxsize=16)
-def _places(text: str, plain: bool) -> Places:
-    if not plain:
-        folded(text)
-    return Places(text)
+def _laid_out(document: _Text) -> Seen | None:
+    try:
+        return Seen(lay_out(document.text)[0], document.begin)
+    except NotPlainError:
+        return None
 
 
 @lru_cache(maxsize=16)

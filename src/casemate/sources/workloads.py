@@ -27,14 +27,15 @@ from casemate.model.workload import Source, Workload
 from casemate.sources.fast import Written, exactly, read
 from casemate.sources.fast_decode import decode
 from casemate.sources.fast_files import Content, Unreached, contents
+from casemate.sources.fast_layout import Position
 from casemate.sources.marks import shown
-from casemate.sources.position import Place, Text, locate
+from casemate.sources.position import Seen, locate
 from casemate.sources.problems import LISTED, Problem, raise_for
 from casemate.sources.shape import Template, bare_containers, is_built_in, templates
 from casemate.sources.surroundings import Neighbours
 
 _REMEMBERED = 64 << 20
-"""Bytes: of so much input the text is kept, so that the lines of findings take no second look at the files."""
+"""Bytes: of so much input the layout is kept, so that the lines of findings take no second look at the files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +52,14 @@ class Collected:
     skipped: tuple[Problem, ...] = ()
     unreached: tuple[Problem, ...] = ()
     texts: Mapping[str, bytes] = field(default_factory=dict, repr=False)
-    seen: Mapping[tuple[str, int], Text] = field(default_factory=dict, repr=False)
+    seen: Mapping[tuple[str, int], Seen] = field(default_factory=dict, repr=False)
 
     def locate(self, source: Source, path: str) -> Source:
         """Where a field such as `spec.template.spec.hostNetwork` stands, or the nearest one around it."""
         ((line, column),) = self.places(source, (path,))
         return Source(file=source.file, line=line, column=column, uid=source.uid)
 
-    def places(self, source: Source, paths: Sequence[str]) -> list[Place]:
+    def places(self, source: Source, paths: Sequence[str]) -> list[Position]:
         """Line and column of each of several fields of one object."""
         return locate(source, paths, self.texts, self.seen.get((source.file, source.line)))
 
@@ -103,7 +104,7 @@ class _Gathering:
         self._skipped: list[Problem] = []
         self.unreached: list[Problem] = []
         self._texts: dict[str, bytes] = {}
-        self._seen: dict[tuple[str, int], Text] = {}
+        self._seen: dict[tuple[str, int], Seen] = {}
         self._size = 0
         self._neighbours = Neighbours()
         self._charts: set[str] = set()
@@ -154,8 +155,8 @@ class _Gathering:
                 self._skipped.append(found)
             else:
                 self.workloads.append(found)
-                if written.folded and written.text and self._size <= _REMEMBERED:
-                    self._seen[written.file, written.line] = Text(written.text, written.begin, plain=True)
+                if written.layout and self._size <= _REMEMBERED:
+                    self._seen[written.file, written.line] = Seen(written.layout, written.begin)
 
 
 def _chart_of(content: Content) -> str:
