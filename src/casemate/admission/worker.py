@@ -35,6 +35,7 @@ from casemate.admission.metrics import Counters
 from casemate.admission.namespaces import Asker
 from casemate.admission.published import Namespaces, State
 from casemate.admission.settings import Serving
+from casemate.admission.trace import Tracer
 from casemate.catalogue import Catalogue
 from casemate.errors import InputError
 
@@ -98,19 +99,23 @@ def run(serving: Serving, place: Place) -> None:
     """Serve until told to end."""
     metrics.take_role(f"worker{place.slot}")
     signal.signal(signal.SIGALRM, interrupt)
-    server = _Server(serving, place)
-    server.run(sockets=[place.socket])
+    tracer = trace.tracer()
+    server = _Server(serving, place, tracer)
+    try:
+        server.run(sockets=[place.socket])
+    finally:
+        tracer.close()
 
 
 class _Server(uvicorn.Server):
     """Uvicorn with an end in two steps."""
 
-    def __init__(self, serving: Serving, place: Place) -> None:
+    def __init__(self, serving: Serving, place: Place, tracer: Tracer) -> None:
         self._context = tls.server_context(serving.callers)
         self._known = Known(serving, place.catalogue, self._context)
         self._place = place
         self._serving = serving
-        self._app = Admission(self._known, place.counters, trace.tracer(), _rest(self._known))
+        self._app = Admission(self._known, place.counters, tracer, _rest(self._known))
         super().__init__(
             uvicorn.Config(
                 self._app,
