@@ -13,7 +13,7 @@ from casemate.errors import IncompleteError, MissingError, RefusedError
 from casemate.node import cluster as told
 from casemate.node import turn
 from casemate.node.cluster import Cluster
-from casemate.node.containerd import at
+from casemate.node.document import at
 
 CLASS: dict[str, object] = {
     "apiVersion": "node.k8s.io/v1",

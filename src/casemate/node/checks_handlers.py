@@ -8,7 +8,7 @@ from typing import Final
 
 from casemate.model.boundary import Boundary
 from casemate.model.node import NodeFacts, NodeHandler, Seen, Settings, Toml, Unseen
-from casemate.node.containerd import at
+from casemate.node.document import at
 from casemate.node.judge import Judged, could_not_look, holds, none_of, not_applicable, settings
 
 _UNSAFE: Final = (

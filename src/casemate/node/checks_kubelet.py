@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from casemate.model.boundary import Boundary
 from casemate.model.node import NodeFacts, Toml
-from casemate.node.containerd import at
+from casemate.node.document import at
 from casemate.node.judge import Judged, holds, none_of, not_applicable, seen
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}

@@ -22,7 +22,7 @@ import msgspec
 from casemate.errors import CasemateError, IncompleteError, InputError, MissingError, RefusedError
 from casemate.model.node import Toml
 from casemate.model.quantity import whole
-from casemate.node.containerd import at
+from casemate.node.document import at
 from casemate.sources.cluster_access import Access, access
 from casemate.sources.cluster_client import connection
 

@@ -14,7 +14,6 @@ Rules (containerd docs/cri/config.md):
 
 from __future__ import annotations
 
-import copy
 import tomllib
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Final, TypeAlias
@@ -23,8 +22,9 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import InlineTable
 
-from casemate.errors import InputError, RefusedError
+from casemate.errors import RefusedError
 from casemate.model.node import Toml
+from casemate.node.document import at, merged, parse
 from casemate.node.handlers import RUNC_TYPE, Wanted
 
 CRI_2: Final = "io.containerd.grpc.v1.cri"
@@ -77,34 +77,6 @@ def added(text: str, new: Tables, where: str) -> str:
         where=where,
         fix="write inline tables under plugins as tables of their own ([plugins.…]), then try again",
     )
-
-
-def parse(text: str, where: str) -> Toml:
-    """A TOML document. Raises `InputError` with the place of what is wrong."""
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(
-            f"this is no TOML: {error}", where=where, fix="correct the file; nothing was changed"
-        ) from None
-
-
-def merged(base: Mapping[str, object], other: Mapping[str, object]) -> Toml:
-    """Two tables as one, table by table; of two values the other's counts."""
-    result = dict(base)
-    for key, value in other.items():
-        mine = result.get(key)
-        both = isinstance(mine, dict) and isinstance(value, dict)
-        result[key] = merged(mine, value) if both else copy.deepcopy(value)  # type: ignore[arg-type]
-    return result
-
-
-def at(table: Mapping[str, object], path: Sequence[str]) -> Toml:
-    """The table at that path; empty when there is none."""
-    found: object = table
-    for step in path:
-        found = found.get(step) if isinstance(found, Mapping) else None
-    return dict(found) if isinstance(found, Mapping) else {}
 
 
 def _tables(version: int, wanted: Wanted) -> Iterator[tuple[tuple[str, ...], Toml]]:

@@ -17,7 +17,8 @@ import tomlkit
 
 from casemate.errors import RefusedError
 from casemate.model.node import Toml
-from casemate.node.containerd import MARK, at, merged, parse
+from casemate.node.containerd import MARK
+from casemate.node.document import at, merged, parse, text
 from casemate.node.handlers import Wanted
 
 DROP_IN: Final = "99-casemate.conf"
@@ -34,8 +35,7 @@ def runtimes(config: Toml) -> dict[str, Toml]:
 
 def default_runtime(config: Toml) -> str:
     """The handler for Pods that name none (crun when nothing says otherwise)."""
-    found = at(config, ("crio", "runtime")).get("default_runtime")
-    return found if isinstance(found, str) and found else "crun"
+    return text(at(config, ("crio", "runtime")), "default_runtime") or "crun"
 
 
 def merge(files: Sequence[Toml]) -> Toml:

@@ -9,7 +9,7 @@ from casemate.errors import MissingError
 from casemate.model.node import ImportFact, Toml
 from casemate.model.node_plan import FileChange
 from casemate.node import crio
-from casemate.node.containerd import at, parse
+from casemate.node.document import at, parse
 
 
 def files(config_file: Path, drop_ins: Path) -> tuple[Path, ...]:

@@ -24,7 +24,7 @@ from casemate.errors import CasemateError, InputError, MissingError, RuntimeFaul
 from casemate.model.node import Daemon
 from casemate.model.node_plan import Restart
 from casemate.node import layouts, process, tree
-from casemate.node.containerd import at
+from casemate.node.document import at, text
 
 UNIT_FOLDERS: Final = ("/etc/systemd/system", "/run/systemd/system", "/lib/systemd/system", "/usr/lib/systemd/system")
 _SYSTEMD = Path("/run/systemd/system")
@@ -113,8 +113,7 @@ def _address(config: str) -> str:
     except CasemateError:
         return ""
     server = at(table, ("plugins", "io.containerd.server.v1.grpc"))
-    found = at(table, ("grpc",)).get("address") or server.get("address")
-    return found if isinstance(found, str) else ""
+    return text(at(table, ("grpc",)), "address") or text(server, "address")
 
 
 def _on_path(name: str) -> str:

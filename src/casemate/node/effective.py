@@ -14,7 +14,8 @@ from pathlib import Path
 
 from casemate.errors import IncompleteError, RuntimeFault
 from casemate.model.node import Daemon, Toml
-from casemate.node.containerd import CRI_2, RUNTIME_3, at, parse
+from casemate.node.containerd import CRI_2, RUNTIME_3
+from casemate.node.document import at, parse, text
 
 _DUMP_SECONDS = 30
 
@@ -50,11 +51,8 @@ def runtimes(config: Toml) -> dict[str, Toml]:
 
 def default_runtime(config: Toml) -> str:
     """The handler for Pods that name none."""
-    for plugin in (RUNTIME_3, CRI_2):
-        found = at(config, ("plugins", plugin, "containerd")).get("default_runtime_name")
-        if isinstance(found, str) and found:
-            return found
-    return ""
+    tables = (at(config, ("plugins", plugin, "containerd")) for plugin in (RUNTIME_3, CRI_2))
+    return next(filter(None, (text(each, "default_runtime_name") for each in tables)), "")
 
 
 def systemd_cgroup(config: Toml) -> bool:

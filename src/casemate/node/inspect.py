@@ -32,7 +32,6 @@ from casemate.model.node import (
     Program,
     RunningContainer,
     Seen,
-    Toml,
     Unseen,
 )
 from casemate.node import (
@@ -50,6 +49,7 @@ from casemate.node import (
     tree,
 )
 from casemate.node.daemon import Where
+from casemate.node.document import of_json
 from casemate.node.journal import Store, digest_of
 
 _CA_ENDINGS: Final = (".crt", ".cert", ".pem", ".key", ".ca")
@@ -295,12 +295,4 @@ def _left_overs(kube: kubelet.Kubelet) -> Iterable[leftovers.LeftOver]:
         yield from leftovers.of_environment(files.text(file), file)
     if isinstance(kube.config, Seen):
         yield from leftovers.of_document(kube.config.value, kube.config_file or "the kubelet's configuration")
-    yield from leftovers.of_document(_daemon_json(), "/etc/docker/daemon.json")
-
-
-def _daemon_json() -> Toml:
-    try:
-        found = json.loads(files.text("/etc/docker/daemon.json") or "{}")
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+    yield from leftovers.of_document(of_json(files.text("/etc/docker/daemon.json")), "/etc/docker/daemon.json")

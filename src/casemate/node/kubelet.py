@@ -18,7 +18,7 @@ import yaml
 
 from casemate.model.node import Look, Seen, Toml, Unseen
 from casemate.node import process
-from casemate.node.containerd import merged
+from casemate.node.document import merged
 from casemate.node.files import text
 from casemate.node.process import option
 

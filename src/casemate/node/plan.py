@@ -24,7 +24,8 @@ from casemate.errors import RefusedError
 from casemate.model.node import Toml
 from casemate.model.node_plan import FileChange, PlannedHandler
 from casemate.node import containerd, crio
-from casemate.node.containerd import MARK, Tables, added, at, block, drop_in, plugin
+from casemate.node.containerd import MARK, Tables, added, block, drop_in, plugin
+from casemate.node.document import at
 from casemate.node.handlers import Wanted
 from casemate.node.layouts import Layout
 from casemate.node.tree import Source, Tree

@@ -21,6 +21,7 @@ from casemate.model.node import Daemon, Toml
 from casemate.model.node_plan import FileChange, Plan
 from casemate.node import containerd, crio, crio_tree, daemon, effective, handlers, layouts, plan, tree
 from casemate.node.daemon import Where
+from casemate.node.document import merged
 from casemate.node.handlers import Wanted
 
 _DEFAULT = "there is no configuration file"
@@ -191,7 +192,7 @@ def _check(before: Toml, after: Toml, new: Sequence[Wanted]) -> None:
 
 def without_handlers(config: Toml, names: set[str]) -> Toml:
     """A dump without these handlers, nor what the version of its file may be."""
-    result = containerd.merged(config, {})
+    result = merged(config, {})
     for path in (
         ("plugins", containerd.CRI_2, "containerd", "runtimes"),
         ("plugins", containerd.RUNTIME_3, "containerd", "runtimes"),

@@ -30,7 +30,8 @@ from casemate.errors import CasemateError
 from casemate.model.boundary import Boundary
 from casemate.model.node import NodeHandler, Program, Toml
 from casemate.node import crio, effective, files
-from casemate.node.containerd import IMAGES_3, at, parse
+from casemate.node.containerd import IMAGES_3
+from casemate.node.document import at, parse, text, texts
 
 _ASKING_SECONDS: Final = 10
 _CRIO_SHIM: Final = "vm"
@@ -117,11 +118,11 @@ def _escapes() -> tuple[Escape, ...]:
 
 
 def _of_containerd(name: str, table: Toml, platforms: Toml, search_path: Sequence[str]) -> NodeHandler:
-    kind = _text(table, "runtime_type")
+    kind = text(table, "runtime_type")
     options = at(table, ("options",))
-    shim_path = _text(table, "runtime_path") or _shim(kind, search_path)
+    shim_path = text(table, "runtime_path") or _shim(kind, search_path)
     shim = look(shim_path) if shim_path and Path(shim_path).is_file() else None
-    config_path = _text(options, "ConfigPath")
+    config_path = text(options, "ConfigPath")
     missing = [] if shim else [shim_path or _shim_name(kind) or "a runtime type"]
     if config_path and not Path(config_path).is_file():
         missing.append(config_path)
@@ -136,23 +137,23 @@ def _of_containerd(name: str, table: Toml, platforms: Toml, search_path: Sequenc
             config_path=config_path,
             config=config,
             options=options,
-            pod_annotations=_texts(table, "pod_annotations"),
-            container_annotations=_texts(table, "container_annotations"),
+            pod_annotations=texts(table, "pod_annotations"),
+            container_annotations=texts(table, "container_annotations"),
             privileged_without_host_devices=table.get("privileged_without_host_devices") is True,
             all_devices_allowed=table.get("privileged_without_host_devices_all_devices_allowed") is True,
             cgroup_writable=table.get("cgroup_writable") is True,
-            snapshotter=_text(table, "snapshotter"),
-            image_snapshotter=_text(at(platforms, (name,)), "snapshotter"),
-            base_runtime_spec=_text(table, "base_runtime_spec"),
+            snapshotter=text(table, "snapshotter"),
+            image_snapshotter=text(at(platforms, (name,)), "snapshotter"),
+            base_runtime_spec=text(table, "base_runtime_spec"),
             missing=(*missing, *absent),
         )
     )
 
 
 def _of_crio(name: str, table: Toml) -> NodeHandler:
-    path, kind = _text(table, "runtime_path"), _text(table, "runtime_type") or "oci"
+    path, kind = text(table, "runtime_path"), text(table, "runtime_type") or "oci"
     found = look(path) if path and Path(path).is_file() else None
-    config_path = _text(table, "runtime_config_path")
+    config_path = text(table, "runtime_config_path")
     config = _config(config_path, is_gvisor="runsc" in path)
     program = found if kind != _CRIO_SHIM else _program(found, {}, config, ())[0]
     return _named(
@@ -163,7 +164,7 @@ def _of_crio(name: str, table: Toml) -> NodeHandler:
             program=program,
             config_path=config_path,
             config=config,
-            pod_annotations=_texts(table, "allowed_annotations"),
+            pod_annotations=texts(table, "allowed_annotations"),
             privileged_without_host_devices=table.get("privileged_without_host_devices") is True,
             missing=() if found else (path or name,),
         )
@@ -192,9 +193,9 @@ def _program(
         return None, ()
     name = Path(shim.path).name
     if "runc" in name:
-        wanted = _text(options, "BinaryName") or "runc"
+        wanted = text(options, "BinaryName") or "runc"
     elif "runsc" in name:
-        wanted = _text(config or {}, "binary_name") or "runsc"
+        wanted = text(config or {}, "binary_name") or "runsc"
         beside = Path(shim.path).parent
         # casemate's launcher keeps gVisor's own shim and runsc beside it, and PATH decides nothing.
         search_path = (str(beside), *search_path) if (beside / "shim").exists() else search_path
@@ -208,7 +209,7 @@ def _program(
 
 def _hypervisors(config: Toml | None) -> list[str]:
     tables = at(config or {}, ("hypervisor",))
-    return [_text(each, "path") for each in tables.values() if isinstance(each, dict)]
+    return [text(each, "path") for each in tables.values() if isinstance(each, dict)]
 
 
 def _config(path: str, *, is_gvisor: bool) -> Toml | None:
@@ -256,13 +257,3 @@ def _version(said: str) -> str:
     text = (found[1] or found[2]) if found else ""
     pseudo = _PSEUDO.match(text)  # gVisor's Go branch: its date is its version
     return f"{pseudo[1]}.0" if pseudo else text.rstrip(",)")
-
-
-def _text(table: Toml, key: str) -> str:
-    found = table.get(key)
-    return found if isinstance(found, str) else ""
-
-
-def _texts(table: Toml, key: str) -> tuple[str, ...]:
-    found = table.get(key)
-    return tuple(each for each in found if isinstance(each, str)) if isinstance(found, list) else ()

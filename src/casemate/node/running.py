@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -18,7 +17,7 @@ from casemate.engine.cri.client import CriClient
 from casemate.errors import CasemateError
 from casemate.model.boundary import Boundary
 from casemate.model.node import Look, NodeHandler, RunningContainer, Seen, Toml, Unseen
-from casemate.node.containerd import at
+from casemate.node.document import at, of_json, tables
 from casemate.node.files import text
 
 _DEFAULT_CAPABILITIES: Final = frozenset(
@@ -86,7 +85,7 @@ def of_record(
     handlers: Mapping[str, NodeHandler],
 ) -> RunningContainer:
     """A container from what the runtime recorded of it (JSON)."""
-    record = _json(info)
+    record = of_json(info)
     spec, pid = at(record, ("runtimeSpec",)), record.get("pid")
     process, linux = at(spec, ("process",)), at(spec, ("linux",))
     metadata = sandbox.metadata if sandbox else pb.PodSandboxMetadata()
@@ -112,24 +111,18 @@ def of_record(
 
 def _host_namespaces(linux: Toml) -> tuple[str, ...]:
     """Kinds of namespaces that the container shares with the node: those without a path and not made new."""
-    found = linux.get("namespaces")
-    own = {str(each.get("type")) for each in found if isinstance(each, dict)} if isinstance(found, list) else set()
+    own = {str(each.get("type")) for each in tables(linux, "namespaces")}
     return tuple(kind for kind in ("pid", "network", "ipc") if kind not in own)
 
 
-def _mounts(spec: Toml) -> list[Toml]:
-    found = spec.get("mounts")
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
-
-
 def _sensitive(spec: Toml) -> tuple[str, ...]:
-    sources = (str(each.get("source")) for each in _mounts(spec) if "bind" in str(each.get("options")))
+    sources = (str(each.get("source")) for each in tables(spec, "mounts") if "bind" in str(each.get("options")))
     return tuple(each for each in sources if (each.rstrip("/") or "/") in _SENSITIVE or each.endswith(".sock"))
 
 
 def _shared(spec: Toml) -> tuple[str, ...]:
     found = []
-    for each in _mounts(spec):
+    for each in tables(spec, "mounts"):
         options = each.get("options")
         if isinstance(options, list) and {"shared", "rshared"} & set(map(str, options)):
             found.append(str(each.get("source")))
@@ -164,11 +157,3 @@ def _number(status: str, name: str) -> int | None:
 def _flag(status: str, name: str) -> bool | None:
     found = _number(status, name)
     return None if found is None else bool(found)
-
-
-def _json(text: str) -> Toml:
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}

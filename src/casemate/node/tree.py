@@ -18,7 +18,7 @@ from pathlib import Path
 
 from casemate.errors import InputError, MissingError
 from casemate.model.node import ImportFact, Toml
-from casemate.node.containerd import at, merged, parse
+from casemate.node.document import at, merged, parse, texts
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,8 @@ def _matches(pattern: str) -> list[str]:
 
 
 def _patterns(source: Source, file: Path, major: int) -> tuple[str, ...]:
-    named = source.table.get("imports")
-    texts = [each for each in named if isinstance(each, str)] if isinstance(named, list) else []
-    return tuple(str((Path("/") if major < 2 and glob.has_magic(each) else file.parent) / each) for each in texts)
+    named = texts(source.table, "imports")
+    return tuple(str((Path("/") if major < 2 and glob.has_magic(each) else file.parent) / each) for each in named)
 
 
 def _source(file: Path, pattern: str) -> Source:

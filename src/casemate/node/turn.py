@@ -22,7 +22,7 @@ from urllib.parse import quote, urlencode
 from casemate.errors import CasemateError, IncompleteError
 from casemate.model.node import Toml
 from casemate.node.cluster import Cluster
-from casemate.node.containerd import at
+from casemate.node.document import at, tables
 
 CONDITION: Final = "CasemateReady"
 LEASE: Final = "casemate-node"
@@ -165,16 +165,14 @@ def _let_go(cluster: Cluster) -> None:
 
 
 def _classes_of(cluster: Cluster, handlers: set[str]) -> set[str]:
-    found = (cluster.get("/apis/node.k8s.io/v1/runtimeclasses") or {}).get("items")
-    classes = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    classes = tables(cluster.get("/apis/node.k8s.io/v1/runtimeclasses") or {}, "items")
     return {str(at(each, ("metadata",)).get("name")) for each in classes if each.get("handler") in handlers}
 
 
 def _pods(cluster: Cluster, classes: set[str]) -> list[str]:
     """Paths below the namespaces of the node's Pods that name one of the classes."""
     query = urlencode({"fieldSelector": f"spec.nodeName={cluster.node}"})
-    found = (cluster.get(f"/api/v1/pods?{query}") or {}).get("items")
-    pods = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    pods = tables(cluster.get(f"/api/v1/pods?{query}") or {}, "items")
     return [
         f"{meta.get('namespace')}/{meta.get('name')}"
         for meta, spec in ((at(each, ("metadata",)), at(each, ("spec",))) for each in pods)

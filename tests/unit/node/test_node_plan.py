@@ -11,6 +11,7 @@ from casemate.catalogue import runtimes
 from casemate.errors import RefusedError
 from casemate.model.node_plan import FileChange
 from casemate.node import containerd, crio, crio_tree, layouts, plan, tree
+from casemate.node.document import at
 from casemate.node.handlers import Wanted, rows
 from casemate.node.tree import Source, Tree
 
@@ -214,9 +215,9 @@ def test_imports_are_merged_as_each_major_version_does(tmp_path: Path) -> None:
     (tmp_path / "conf.d").mkdir()
     (tmp_path / "conf.d" / "a.toml").write_text(f'{cri}.containerd.runtimes.crun]\nruntime_type = "t"\n')
     old, new = (tree.merge(tree.read(tmp_path / "config.toml", major), major) for major in (1, 2))
-    assert "sandbox_image" not in containerd.at(old, ("plugins", containerd.CRI_2))
-    assert containerd.at(new, ("plugins", containerd.CRI_2))["sandbox_image"] == "x"
-    assert "containerd" in containerd.at(new, ("plugins", containerd.CRI_2))
+    assert "sandbox_image" not in at(old, ("plugins", containerd.CRI_2))
+    assert at(new, ("plugins", containerd.CRI_2))["sandbox_image"] == "x"
+    assert "containerd" in at(new, ("plugins", containerd.CRI_2))
 
 
 def test_a_relative_pattern_is_the_files_from_containerd_2_on(tmp_path: Path) -> None:
