@@ -25,6 +25,10 @@ from casemate.sources.cluster_client import PAGE, credentials, unusable
 _READ_ANEW: Final = 240.0
 _TIMEOUT: Final = httpx.Timeout(10.0)
 
+JSON: Final = "application/json"
+METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
 Object = dict[str, object]
 
 
@@ -102,11 +106,12 @@ class Kube:
         answer = await self._send(method, path, content, {"Content-Type": kind, "Accept": accept})
         return msgspec.json.decode(answer.content, type=dict[str, object]) if answer.content else {}
 
-    async def pages(self, path: str, accept: str = "application/json") -> AsyncIterator[Page]:
-        """A list, page by page. Raises `StatusError` 410 when its time ran out between two."""
+    async def pages(self, path: str, accept: str = "application/json", selector: str = "") -> AsyncIterator[Page]:
+        """A list, of what has the labels, page by page. Raises `StatusError` 410 when its time ran out between two."""
         more = ""
+        chosen = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
         while True:
-            query = {"limit": str(PAGE)} | ({"continue": more} if more else {})
+            query = chosen | ({"continue": more} if more else {})
             answer = await self._send("GET", f"{path}?{urlencode(query)}", None, {"Accept": accept})
             page = msgspec.json.decode(answer.content, type=Page)
             yield page

@@ -2,13 +2,17 @@
 
 1. One report per namespace, one result per policy and rule: the size does not grow with the workloads, and never is
    there an object per Pod. At most ten objects are named.
-2. `fail` is what an enforcing policy would refuse, `warn` what one that warns or audits would.
+2. `fail` is what an enforcing policy would refuse, `warn` what one that warns or audits would. Of more than 200 results
+   the last are those of policies that do not enforce, and are left out, which a result says: the API server takes no
+   object beyond 1.5 MiB. The summary counts all of them.
 3. Written where the API is served, both where both are. A report that would stay the same is not written again; one of
    a namespace without workloads is removed.
+4. A namespace whose report cannot be written, as one that is being deleted, keeps no other from its own.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,15 +20,19 @@ from typing import Final
 from urllib.parse import quote
 
 import msgspec
+import structlog
 
 from casemate.admission.audit import NAMED, Count, Named, Tally
-from casemate.admission.kube import Kube, Object, StatusError
+from casemate.admission.kube import METADATA_LIST, Kube, Object, StatusError
 from casemate.model.policy import Mode
 
 NAME: Final = "casemate-isolation"
+MOST: Final = 200
 _MANAGED: Final = {"app.kubernetes.io/managed-by": "casemate"}
 _NOT_FOUND: Final = 404
 _RESULTS: Final = ("pass", "fail", "warn", "error", "skip")
+
+_log = structlog.get_logger("casemate.admission")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,9 @@ def report(api: Api, namespace: str, tally: Tally) -> Object:
     judged = tally.judged[namespace]
     results = [_result(policy, rule, count, namespace, judged) for policy, rule, count in tally.of_namespace(namespace)]
     counts = Counter(str(each["result"]) for each in results)
+    if len(results) > MOST:
+        results.sort(key=lambda each: each["result"] != "fail")
+        results[MOST:] = [_left_out(len(results) - MOST)]
     body: Object = {
         "apiVersion": api.version,
         "kind": api.kind,
@@ -79,9 +90,23 @@ def _result(policy: str, rule: str, count: Count, namespace: str, judged: int) -
     }
 
 
+def _left_out(count: int) -> Object:
+    message = f"{count} more results are left out; the metric casemate_audit_violations has them"
+    return {"source": "casemate", "policy": "casemate", "category": "isolation", "result": "skip", "message": message}
+
+
 def _reference(named: Named, namespace: str) -> Object:
     found: Object = {"apiVersion": named.api_version, "kind": named.kind, "name": named.name, "namespace": namespace}
     return found | ({"uid": named.uid} if named.uid else {})
+
+
+class _Meta(msgspec.Struct):
+    name: str = ""
+    namespace: str = ""
+
+
+class _Named(msgspec.Struct):
+    metadata: _Meta
 
 
 class Reports:
@@ -103,23 +128,37 @@ class Reports:
                 return 0
             raise
         wanted = {each for each, judged in tally.judged.items() if judged and each in namespaces}
-        for namespace in sorted(wanted):
-            await self._apply(api, namespace, tally)
+        written = [await self._apply(api, each, tally, there=each in before) for each in sorted(wanted)]
         for namespace in sorted(before - wanted):
-            self._written.pop((api.kind, namespace), None)
-            await self._kube.ask("DELETE", api.path(namespace))
-        return len(wanted)
+            await self._remove(api, namespace)
+        return sum(written)
 
-    async def _apply(self, api: Api, namespace: str, tally: Tally) -> None:
+    async def _apply(self, api: Api, namespace: str, tally: Tally, *, there: bool) -> bool:
         body = report(api, namespace, tally)
-        encoded = msgspec.json.encode(body)
-        if self._written.get((api.kind, namespace)) != encoded:
+        digest = hashlib.sha256(msgspec.json.encode(body)).digest()
+        if there and self._written.get((api.kind, namespace)) == digest:
+            return True
+        try:
             await self._kube.apply(api.path(namespace), body)
-            self._written[api.kind, namespace] = encoded
+        except StatusError as error:
+            _log.warning("report not written", kind=api.kind, namespace=namespace, error=str(error))
+            return False
+        self._written[api.kind, namespace] = digest
+        return True
+
+    async def _remove(self, api: Api, namespace: str) -> None:
+        self._written.pop((api.kind, namespace), None)
+        try:
+            await self._kube.ask("DELETE", api.path(namespace))
+        except StatusError as error:
+            if error.code != _NOT_FOUND:
+                _log.warning("report not removed", kind=api.kind, namespace=namespace, error=str(error))
 
     async def _existing(self, api: Api) -> set[str]:
-        selector = "labelSelector=" + quote("app.kubernetes.io/managed-by=casemate", safe="")
-        found = await self._kube.get(f"/apis/{api.version}/{api.plural}?{selector}")
-        items = found.get("items")
-        metas = [each.get("metadata") for each in items if isinstance(each, dict)] if isinstance(items, list) else []
-        return {str(each.get("namespace")) for each in metas if isinstance(each, dict) and each.get("name") == NAME}
+        """Namespaces with a report of ours."""
+        found: set[str] = set()
+        path, selector = f"/apis/{api.version}/{api.plural}", "app.kubernetes.io/managed-by=casemate"
+        async for page in self._kube.pages(path, METADATA_LIST, selector):
+            metas = (msgspec.json.decode(each, type=_Named).metadata for each in page.items or ())
+            found |= {each.namespace for each in metas if each.name == NAME}
+        return found

@@ -19,7 +19,7 @@ from typing import Final, Generic, TypeVar
 import msgspec
 import structlog
 
-from casemate.admission.kube import Kube, StatusError, Unreached
+from casemate.admission.kube import JSON, METADATA, METADATA_LIST, Kube, StatusError, Unreached
 from casemate.errors import CasemateError
 
 _GONE: Final = 410
@@ -27,8 +27,6 @@ _MISSING: Final = 404
 _WATCH_SECONDS: Final = 300
 _FIRST_PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 15.0
-JSON: Final = "application/json"
-_METADATA: Final = "application/json;as=PartialObjectMetadata{list};g=meta.k8s.io;v=v1"
 _T = TypeVar("_T")
 _log = structlog.get_logger("casemate.admission")
 
@@ -167,4 +165,6 @@ class Follower(Generic[_T]):
 
 
 def _accept(metadata_only: bool, *, of_list: bool) -> str:
-    return _METADATA.format(list="List" if of_list else "") if metadata_only else JSON
+    if not metadata_only:
+        return JSON
+    return METADATA_LIST if of_list else METADATA

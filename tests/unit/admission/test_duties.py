@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import json
 from typing import Any
 
 import pytest
 
 from casemate.admission import probes, statuses
-from casemate.admission.audit import NAMED, Tally
+from casemate.admission.audit import NAMED, Count, Named, Tally
 from casemate.admission.bites import Bite, Bitten, Patience
 from casemate.admission.board import Board
 from casemate.admission.judge import Standing
@@ -131,6 +132,23 @@ def test_a_report_has_one_result_per_policy_and_rule_whatever_the_number_of_pods
     assert len(result["resources"]) == NAMED
     assert result["properties"]["objects"] == "400"
     assert abs(len(str(small)) - len(str(large))) < 20
+
+
+@pytest.mark.parametrize("api", APIS, ids=lambda each: each.kind)
+def test_a_report_of_hundreds_of_policies_is_one_that_an_api_server_takes(api: Any) -> None:
+    """At most 1.5 MiB, with the longest names that there are; what is refused comes first."""
+    long = "x" * 253
+    found = Tally()
+    named = [Named("apps/v1", "ReplicationController", f"{long[3:]}{number:03}", "u" * 36) for number in range(NAMED)]
+    for number in range(400):
+        mode = Mode.WARN if number < 300 else Mode.ENFORCE
+        found.counts["team-a", f"{long[3:]}{number:03}", "class-not-permitted"] = Count(mode, "m" * 4096, 5000, named)
+    made = report(api, "team-a", found)
+    results: list[Object] = made["results"]  # type: ignore[assignment]
+    assert len(json.dumps(made)) < 3 << 19
+    assert [each["result"] for each in results[:101]] == ["fail"] * 100 + ["warn"]
+    assert results[-1]["message"].startswith("200 more results")
+    assert made["summary"] == {"pass": 0, "fail": 100, "warn": 300, "error": 0, "skip": 0}
 
 
 def test_a_pod_that_would_have_been_changed_counts_and_a_template_does_not() -> None:
