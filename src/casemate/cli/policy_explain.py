@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
@@ -22,15 +23,44 @@ from casemate.sources import objects
 from casemate.sources.objects import FileObject
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Asking:
+    """Who sends the objects, and how."""
+
+    namespace_labels: str | None = None
+    """Labels of the objects' namespaces (key=value,…); else those of their Namespace objects in the files."""
+    user: str = ""
+    """Who asks. Without it, policies about users and groups are not applied."""
+    groups: str = ""
+    """The groups of who asks, with commas between."""
+    operation: Literal["CREATE", "UPDATE"] = "CREATE"
+    """CREATE, or UPDATE of what --old holds."""
+    old: Annotated[list[str], Parameter(negative=())] = field(default_factory=list)
+    """The objects before the update."""
+
+    def asked(self) -> Asked:
+        """The same for the evaluator. Raises `InputError` for labels that are none."""
+        return Asked(
+            operation=Operation(self.operation),
+            user=self.user,
+            groups=tuple(filter(None, self.groups.split(","))),
+            labels=None if self.namespace_labels is None else labels(self.namespace_labels),
+        )
+
+    def before(self) -> dict[str, dict[str, object]]:
+        """The objects before the update, by their titles. Raises `InputError` where there is no update."""
+        found = {each.title: each.value for each in objects.load(self.old, sys.stdin.buffer)} if self.old else {}
+        if found and self.operation != "UPDATE":
+            raise InputError("only an update has an object before it", where="--old", fix="add --operation UPDATE")
+        return found
+
+
 def explain(
     *,
     policy: Annotated[list[str], Parameter(name=["--policy", "-p"], negative=(), allow_leading_hyphen=True)],
     object_: Annotated[list[str], Parameter(name=["--object", "-f"], negative=(), allow_leading_hyphen=True)],
-    namespace_labels: str | None = None,
-    user: str = "",
-    groups: str = "",
-    operation: Literal["CREATE", "UPDATE"] = "CREATE",
-    old: Annotated[list[str], Parameter(negative=())] = [],  # noqa: B006 - cyclopts copies it
+    asking: Asking | None = None,
     output: Output = "table",
 ) -> int:
     """Say what becomes of an object that somebody sends to the API server, and why.
@@ -43,28 +73,11 @@ def explain(
         Policies and exceptions, and the RuntimeClasses, Nodes and Namespaces beside them; files, folders or -.
     object_
         What is sent: any objects that embed Pod templates. Namespaces and RuntimeClasses among them are known, too.
-    namespace_labels
-        Labels of the objects' namespaces (key=value,…); else those of their Namespace objects in the files.
-    user
-        Who asks. Without it, policies about users and groups are not applied.
-    groups
-        The groups of who asks, with commas between.
-    operation
-        CREATE, or UPDATE of what --old holds.
-    old
-        The objects before the update.
     """
+    asking = asking or Asking()
     sent = objects.load(object_, sys.stdin.buffer)
     known = policy_files.known(policy_files.read(policy), sent)
-    before = {each.title: each.value for each in objects.load(old, sys.stdin.buffer)} if old else {}
-    if before and operation != "UPDATE":
-        raise InputError("only an update has an object before it", where="--old", fix="add --operation UPDATE")
-    asked = Asked(
-        operation=Operation(operation),
-        user=user,
-        groups=tuple(filter(None, groups.split(","))),
-        labels=None if namespace_labels is None else labels(namespace_labels),
-    )
+    before, asked = asking.before(), asking.asked()
     _tell(known, sent, asked)
     items = list(_judged(known, sent, asked, before))
     if not items:
