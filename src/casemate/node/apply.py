@@ -283,7 +283,7 @@ def revert(config_file: str, say: Say, command: str = "") -> Outcome:
     with store.locked():
         recovered = recover(store, say)
         record = store.read()
-        handlers = tuple(each for done in record.applied for each in done.handlers if not each.there) if record else ()
+        handlers = journal.added(record)
         if record is not None:
             _check_unused(record.socket, {each.name for each in handlers})
         edited = _edited(record)
@@ -317,5 +317,4 @@ def _check_unused(socket: str, handlers: set[str]) -> None:
 
 def handlers_of(config_file: str) -> tuple[str, ...]:
     """Names of the handlers that casemate added."""
-    record = Store(config_file).read()
-    return tuple(each.name for done in record.applied for each in done.handlers if not each.there) if record else ()
+    return tuple(each.name for each in journal.added(Store(config_file).read()))

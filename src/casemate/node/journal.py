@@ -27,7 +27,7 @@ from pathlib import Path
 import msgspec
 
 from casemate.errors import InputError, MissingError, RefusedError, RuntimeFault
-from casemate.model.node_plan import Applied, Journal, Kept, Measured, Phase
+from casemate.model.node_plan import Applied, Journal, Kept, Measured, Phase, PlannedHandler
 
 STATE = Path("/var/lib/casemate-node")
 _RECORD = "journal.json"
@@ -150,6 +150,11 @@ def without_newest(journal: Journal) -> Journal:
 def newest(journal: Journal | None) -> Applied | None:
     """What was done last."""
     return journal.applied[-1] if journal and journal.applied else None
+
+
+def added(journal: Journal | None) -> tuple[PlannedHandler, ...]:
+    """The handlers that were not there before."""
+    return tuple(each for done in journal.applied for each in done.handlers if not each.there) if journal else ()
 
 
 def replace(
