@@ -26,11 +26,10 @@ from casemate.catalogue.tables import Catalogue
 from casemate.catalogue.tables import load as load_catalogue
 from casemate.decide.assess import assess
 from casemate.engine import known_handlers, node
-from casemate.engine.cri.client import CriClient
 from casemate.engine.paths import EnginePaths
 from casemate.engine.settings import EngineSettings
 from casemate.engine.support.classify import classify, refusals
-from casemate.engine.support.features import engine_features
+from casemate.engine.support.features import ask_features
 from casemate.model.assessment import Assessed, Outcome
 from casemate.model.boundary import Boundary
 from casemate.model.decision import Decision
@@ -191,14 +190,8 @@ def _runtime(offer: Offer, handler: Handler) -> str:
 def offered(paths: EnginePaths, settings: EngineSettings) -> Offer:
     """What this machine has to choose from."""
     handlers = {each.name: each for each in known_handlers.load(paths) if each.works}
-    features = asyncio.run(_features(settings.cri_socket, tuple(handlers)))
+    features = asyncio.run(ask_features(settings.cri_socket, tuple(handlers)))
     return Offer(handlers, features, node.gather(), load_catalogue(), platform.release())
-
-
-async def _features(socket: str, handlers: Sequence[str]) -> dict[str, EngineFeatures]:
-    async with CriClient(socket) as client:
-        version, status = await client.version(), await client.status()
-    return {handler: engine_features(version, status, handler) for handler in handlers}
 
 
 def surroundings_of(

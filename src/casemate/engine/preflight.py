@@ -12,7 +12,7 @@ Rules, in the order of the code:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from casemate.engine.settings import EngineSettings
 from casemate.engine.submit import Plan, plan_run
 from casemate.engine.support.classify import classify, degraded, refusals
 from casemate.engine.support.degrade import without_degraded
-from casemate.engine.support.features import engine_features
+from casemate.engine.support.features import ask_features
 from casemate.errors import InputError, RefusedError
 from casemate.images import reference
 from casemate.images.credentials import Credential, for_image
@@ -34,7 +34,7 @@ from casemate.images.reference import Reference
 from casemate.model.inventory import Inventory, KubeObject, PodTemplate
 from casemate.model.kube.meta import LocalObjectReference, ObjectMeta
 from casemate.model.kube.workloads import Pod
-from casemate.model.support import EngineFeatures, FieldNote, PodNotes
+from casemate.model.support import FieldNote, PodNotes
 from casemate.sources.document import Document
 from casemate.sources.inventory import inventory
 
@@ -88,7 +88,7 @@ def check(
     known = known_handlers.load(paths)
     plan = plan_run(name, found, paths, settings, known, runtimes.load(), now=now)
     by_title = {_title(each.object): each for each in documents}
-    features = asyncio.run(_features(settings.cri_socket, {each.handler for each in plan.classes.values()}))
+    features = asyncio.run(ask_features(settings.cri_socket, {each.handler for each in plan.classes.values()}))
     facts = node.gather()
     notes = []
     for template in plan.inventory.pod_templates():
@@ -125,12 +125,6 @@ def settle(flight: Flight, *, allow_degraded: bool, say: Callable[[str], None]) 
 
 def _field(note: FieldNote) -> str:
     return f"{note.path}: {note.value}" if note.value else note.path
-
-
-async def _features(socket: str, used: Iterable[str]) -> dict[str, EngineFeatures]:
-    async with CriClient(socket) as client:
-        version, status = await client.version(), await client.status()
-    return {handler: engine_features(version, status, handler) for handler in used}
 
 
 def _title(found: KubeObject) -> str:

@@ -9,12 +9,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from casemate.engine.cri import cri_pb2 as pb
+from casemate.engine.cri.client import CriClient
 from casemate.model.support import EngineFeatures
 
 _IMAGE_VOLUMES = (2, 1)
 _STOP_SIGNAL = (2, 2)
+
+
+async def ask_features(socket: str, handlers: Iterable[str]) -> dict[str, EngineFeatures]:
+    """The features for each of these handlers, by the engine's own word."""
+    async with CriClient(socket) as client:
+        version, status = await client.version(), await client.status()
+    return {handler: engine_features(version, status, handler) for handler in handlers}
 
 
 def engine_features(version: pb.VersionResponse, status: pb.StatusResponse, handler: str) -> EngineFeatures:
