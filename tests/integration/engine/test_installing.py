@@ -62,12 +62,12 @@ def test_a_killed_install_leaves_nothing_half_done_and_the_next_completes_it(tmp
         time.sleep(0.005)
     os.killpg(child.pid, signal.SIGKILL)
     child.wait()
-    assert not (cache / "native" / tools.source_digest("native")).exists()
+    assert not (cache / "native" / tools.source_digest("casemate.engine.native")).exists()
     assert install(tmp_path, "--offline").returncode == 3
 
     done = install(tmp_path, "--yes")
     assert done.returncode == 0, done.stderr
-    assert sorted(each.name for each in (cache / "native").iterdir()) == [tools.source_digest("native")]
+    assert sorted(each.name for each in (cache / "native").iterdir()) == [tools.source_digest("casemate.engine.native")]
     again = install(tmp_path, "--yes")
     assert again.returncode == 0
     assert "nothing is missing" in again.stdout

@@ -50,7 +50,7 @@ def apply(plan: Plan, say: Say) -> None:
         for part in plan.missing:
             match part.source:
                 case Source.OURS:
-                    tool = tools.native() if part.name == tools.native().name else tools.probe()
+                    tool = next(each for each in tools.ours() if each.name == part.name)
                     _build(tool, partial(_build_ours, tool), say)
                 case Source.GO_MODULE:
                     _build(tools.gvisor(), _build_gvisor, say)
@@ -130,7 +130,7 @@ def _build_gvisor(folder: Path) -> None:
 
 
 def _build_ours(tool: Tool, folder: Path) -> None:
-    with resources.as_file(tools.source(tool.name)) as source:
+    with resources.as_file(resources.files(tool.source)) as source:
         for program in tool.programs:
             command = [
                 "go",

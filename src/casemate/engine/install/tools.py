@@ -22,11 +22,12 @@ _CNI_FOLDERS = (Path("/usr/lib/cni"), Path("/opt/cni/bin"), Path("/usr/libexec/c
 
 @dataclass(frozen=True)
 class Tool:
-    """Programs of one version, in one folder of the cache."""
+    """Programs of one version, in one folder of the cache. `source` is the package with the Go module of those of ours."""
 
     name: str
     version: str
     programs: tuple[str, ...]
+    source: str = ""
 
     @property
     def folder(self) -> Path:
@@ -46,24 +47,28 @@ def gvisor() -> Tool:
 
 def native() -> Tool:
     """Our own Go programs: the launcher of gVisor's shim, the Wasm runtime, and the sandbox's process."""
-    return Tool("native", source_digest("native"), ("shim-runsc", "wasm", "pause"))
+    return _of_ours("native", "casemate.engine.native", ("shim-runsc", "wasm", "pause"))
 
 
 def probe() -> Tool:
     """Our own Go program that looks around inside a sandbox which is to be proven."""
-    return Tool("probe", source_digest("probe"), ("probe",))
+    return _of_ours("probe", "casemate.prove.native", ("probe",))
 
 
-def source(tool: str) -> Traversable:
-    """The Go module of one of our own tools, by its name."""
-    return resources.files({"native": "casemate.engine.native", "probe": "casemate.prove.native"}[tool])
+def ours() -> tuple[Tool, ...]:
+    """All that are built from our own source."""
+    return native(), probe()
+
+
+def _of_ours(name: str, source: str, programs: tuple[str, ...]) -> Tool:
+    return Tool(name, source_digest(source), programs, source)
 
 
 @cache
-def source_digest(tool: str) -> str:
+def source_digest(package: str) -> str:
     """What identifies the source of one of our own tools: 16 hexadecimal digits."""
     digest = sha256()
-    for name, text in sorted(_sources(source(tool))):
+    for name, text in sorted(_sources(resources.files(package))):
         digest.update(f"{name}\0{len(text)}\0".encode() + text)
     return digest.hexdigest()[:16]
 

@@ -49,8 +49,8 @@ def test_our_programs_have_sources_that_the_package_carries() -> None:
 
 
 def test_the_version_of_our_programs_is_their_sources() -> None:
-    assert len(tools.source_digest("native")) == 16
-    assert tools.native().folder.name == tools.source_digest("native")
+    assert len(tools.source_digest("casemate.engine.native")) == 16
+    assert tools.native().folder.name == tools.source_digest("casemate.engine.native")
 
 
 @pytest.mark.parametrize(
