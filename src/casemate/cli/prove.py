@@ -122,7 +122,7 @@ def prove(
 
     try:
         if watch:
-            asyncio.run(_watch(place, asked, show))
+            asyncio.run(_watch(place, asked, there, show))
         proofs = asyncio.run(session.prove(place, asked))
     except KeyboardInterrupt:
         asyncio.run(session.sweep(place))
@@ -131,8 +131,8 @@ def prove(
     return exit_code(proofs)
 
 
-async def _watch(place: Place, asked: Asked, show: Callable[[Sequence[Proof]], None]) -> None:
-    async for each in drift.watch(place, asked):
+async def _watch(place: Place, asked: Asked, there: InCluster, show: Callable[[Sequence[Proof]], None]) -> None:
+    async for each in drift.watch(place, asked, there.declared):
         for changed in each.changed:
             print(f"casemate: changed: {changed}; older proofs are stale", file=sys.stderr, flush=True)
         show(each.proofs)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -72,7 +72,7 @@ async def _turn(prober: Prober, now: _Round) -> None:
     known = await drift.known(prober.place)
     if known is None:
         return
-    if found := await asyncio.to_thread(now.looked.differences, known):
+    if found := await asyncio.to_thread(now.looked.differences, known, {}):
         now.changed, now.due = tuple(dict.fromkeys((*now.changed, *found))), 0.0
         if now.handlers:
             await _mark_stale(prober, now)
@@ -126,8 +126,10 @@ async def _write(prober: Prober, now: _Round) -> None:
 
 
 def _apply(prober: Prober, data: dict[str, str]) -> None:
-    with Cluster(prober.access()) as cluster:
-        cluster.apply(f"{published.PATH}/{quote(prober.node)}", published.config_map(prober.node, data))
+    access = prober.access()
+    uid = published.node_uid(access.headers.get("Authorization", ""), prober.node)
+    with Cluster(access) as cluster:
+        cluster.apply(f"{published.PATH}/{quote(prober.node)}", published.config_map(prober.node, data, uid))
 
 
 def _signed(prober: Prober, now: _Round) -> str:
@@ -139,8 +141,4 @@ def _all(now: _Round) -> tuple[Proof, ...]:
 
 
 def _told(proofs: Sequence[Proof]) -> str:
-    return ", ".join(_each(proofs))
-
-
-def _each(proofs: Iterable[Proof]) -> Iterable[str]:
-    return (f"{each.subject} {each.result}" for each in proofs)
+    return ", ".join(f"{each.subject} {each.result}" for each in proofs)

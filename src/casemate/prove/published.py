@@ -10,12 +10,16 @@ Rules:
 4. Before a prober proves again what changed, it marks what it has published as stale. The mark is not signed: it takes
    away, and never gives.
 5. What does not count is told with its reason, and nothing is taken from it.
+6. The object is its node's, so that the garbage collector removes it with the node. Which node that is, the prober's
+   token tells (Kubernetes 1.30 and later); without it nobody owns the object, and what it says is the same.
 
-Sources: Node v1 `status.nodeInfo.bootID`; in-toto and DSSE as in `casemate.prove.statement`.
+Sources: Node v1 `status.nodeInfo.bootID`; KEP-4193 (claims of bound service account tokens); in-toto and DSSE as in
+`casemate.prove.statement`.
 """
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +46,19 @@ _SKEW_SECONDS: Final = 300.0
 _LONGEST: Final = 200
 
 
+class _Bound(msgspec.Struct, frozen=True):
+    name: str = ""
+    uid: str = ""
+
+
+class _Kubernetes(msgspec.Struct, frozen=True):
+    node: _Bound = msgspec.field(default_factory=_Bound)
+
+
+class _Claims(msgspec.Struct, frozen=True):
+    kubernetes: _Kubernetes = msgspec.field(default_factory=_Kubernetes, name="kubernetes.io")
+
+
 class _Meta(msgspec.Struct, frozen=True):
     name: str = ""
 
@@ -64,10 +81,27 @@ class Published:
 NOTHING: Final = Published(refused="the node published nothing: no prober runs there, or it has not proven yet")
 
 
-def config_map(node: str, data: Mapping[str, str]) -> dict[str, object]:
-    """The object of a node with this data."""
-    meta = {"name": node, "namespace": NAMESPACE, "labels": {"app.kubernetes.io/name": NAMESPACE}}
+def config_map(node: str, data: Mapping[str, str], uid: str = "") -> dict[str, object]:
+    """The object of a node with this data; `uid` is the node's, where it is known (rule 6)."""
+    owner = {"apiVersion": "v1", "kind": "Node", "name": node, "uid": uid}
+    meta = {
+        "name": node,
+        "namespace": NAMESPACE,
+        "labels": {"app.kubernetes.io/name": NAMESPACE},
+        "ownerReferences": [owner] if uid else [],
+    }
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": dict(data)}
+
+
+def node_uid(authorization: str, node: str) -> str:
+    """The uid of that node by the claims of a service account's token (`Bearer …`); empty where it tells none."""
+    try:
+        payload = authorization.removeprefix("Bearer ").split(".")[1]
+        claims = msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)), type=_Claims)
+    except (IndexError, ValueError, msgspec.DecodeError):
+        return ""
+    found = claims.kubernetes.node
+    return found.uid if found.name == node else ""
 
 
 def signed(proofs: Iterable[Proof], key: Path) -> str:

@@ -46,6 +46,8 @@ def options(*classes: str) -> list[str]:
 
 def test_every_class_is_proven_on_the_node(node: Node, key: Path) -> None:
     found = prove_cluster(node, key, *options(*CLASSES))
+    meta, owner = read(node, prober.CONFIG_MAP)["metadata"], read(node, f"/api/v1/nodes/{NAME}")["metadata"]["uid"]
+    assert [each["uid"] for each in meta["ownerReferences"]] == [owner], "it goes with its node"
     assert {name: (each["node"], each["shown"], each["result"]) for name, each in found.items()} == {
         name: (NAME, boundary, "proven") for name, boundary in CLASSES.items()
     }
@@ -94,7 +96,8 @@ def test_assess_takes_the_published_proofs_of_its_own_accord(node: Node, key: Pa
 def test_what_changes_is_stale_until_it_is_proven_again(node: Node, key: Path) -> None:
     """gVisor's options, where this engine's containerd has them."""
     file = node.engine.state / "shims" / "runsc" / "config.toml"
-    file.parent.mkdir()
+    file.parent.mkdir(exist_ok=True)
+    assert not file.exists()
     first = configuration(node, key)
     file.write_text("# nothing is said here\n")
     until(lambda: configuration(node, key) not in (first, ""), lambda: prober.told(node), prober.SECONDS)

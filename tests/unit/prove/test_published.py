@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from pathlib import Path
 
 import pytest
@@ -95,6 +97,30 @@ def test_what_another_key_signed_counts_for_nothing(keys: tuple[Path, Path], tmp
 @pytest.mark.parametrize("data", [None, {}, {"stale": "x"}])
 def test_an_object_without_a_statement_is_nothing(keys: tuple[Path, Path], data: dict[str, str] | None) -> None:
     assert published.read(ConfigMap(data=data), "boot-1", keys[1], NOW) == published.NOTHING
+
+
+def token(claims: object) -> str:
+    payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return f"Bearer e30.{payload}.c2ln"
+
+
+@pytest.mark.parametrize(
+    ("authorization", "uid"),
+    [
+        (token({"kubernetes.io": {"node": {"name": "n1", "uid": "u-1"}}}), "u-1"),
+        (token({"kubernetes.io": {"node": {"name": "n2", "uid": "u-2"}}}), ""),
+        (token({"kubernetes.io": {"pod": {"name": "p"}}}), ""),
+        (token([1]), ""),
+        ("Bearer opaque", ""),
+        ("Bearer a.!!!.c", ""),
+        ("", ""),
+    ],
+)
+def test_the_object_is_the_nodes_that_the_token_tells(authorization: str, uid: str) -> None:
+    found = published.node_uid(authorization, "n1")
+    assert found == uid
+    owners = published.config_map("n1", {}, found)["metadata"]["ownerReferences"]  # type: ignore[index]
+    assert [each["uid"] for each in owners] == [uid] * bool(uid)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "[" * 100_000, '{"payload": 3}'])
