@@ -22,7 +22,7 @@ _CNI_FOLDERS = (Path("/usr/lib/cni"), Path("/opt/cni/bin"), Path("/usr/libexec/c
 
 @dataclass(frozen=True)
 class Tool:
-    """Programs of one version, in one folder of the cache. `source` is the package with the Go module of those of ours."""
+    """Programs of one version, in one folder of the cache. `source` is the package of the Go module that we build."""
 
     name: str
     version: str
