@@ -41,7 +41,8 @@ FLAGS = ("--disable-admission-plugins=ServiceAccount", "--allow-privileged=true"
 def drawn(sets: int, requests: int, seed: int) -> Corpus:
     """So many sets of policies with so many requests each, and what the oracle says."""
     rng = random.Random(seed)
-    known = Known(True, {name: policy_requests.runtime_class(name) for name in policy_requests.CLASSES}, ())
+    classes = {name: policy_requests.runtime_class(name) for name in policy_requests.CLASSES}
+    known = Known(True, classes, (), _rights(rng))
     forces, tries = {}, []
     for number in range(sets):
         policies = [_without_fit(each) for each in policy_requests.policies(rng)]
@@ -86,7 +87,12 @@ def _setting(known: Known) -> tuple[Object, ...]:
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
         for name, labels in policy_requests.NAMESPACES.items()
     )
-    return (*spaces, *known.classes.values())
+    return (*spaces, *known.classes.values(), *known.rbac)
+
+
+def _rights(rng: random.Random) -> tuple[Object, ...]:
+    """Some, whatever the seed."""
+    return policy_requests.rights(rng) or _rights(rng)
 
 
 def played(corpus: Corpus, folder: Path) -> Iterator[Played]:

@@ -31,6 +31,7 @@ from casemate.policy.evaluate import PolicySet
 from casemate.sources.fast_decode import decode
 from casemate.sources.policies import decode_exception, decode_policy
 from casemate.sources.requests import workloads
+from casemate.sources.surroundings import Neighbours
 
 Object = dict[str, Any]
 
@@ -116,10 +117,14 @@ def policy_set(policies: list[Object], exceptions: list[Object], around: Surroun
 
 def surroundings(known: Known) -> Surroundings:
     """The evaluator's side of a cluster."""
+    neighbours = Neighbours()
+    for each in known.rbac:
+        neighbours.take(each)
     return Surroundings(
         complete=known.complete,
         runtime_classes=tuple(decode(each, RuntimeClass).struct for each in known.classes.values()),
         nodes=tuple(_node(each) for each in known.nodes),
+        use=neighbours.around((), complete=known.complete).use,
     )
 
 

@@ -35,7 +35,10 @@ SIDE_DOORS = (
     *("com.github.containers.virtcontainers.", "module.wasm.image/", "org.systemd.property."),
     *(f"{each}.crio.io" for each in ("cpu-freq-governor", "devices", "seccomp-profile", "userns-mode")),
 )
-CLASS_RULES = {"class-not-permitted", "class-unset", "class-unknown", "class-mismatch", "below-minimum"}
+CLASS_RULES = {
+    *("class-not-permitted", "class-unset", "class-unknown", "class-mismatch", "class-not-granted"),
+    "below-minimum",
+}
 PARTS = (
     *("user-namespace", "seccomp", "no-new-privileges", "drop-capabilities", "non-root", "not-privileged"),
     *("no-host-namespaces", "no-host-paths"),
@@ -50,11 +53,12 @@ MOST = datetime.timedelta(days=90)
 
 @dataclass(frozen=True)
 class Known:
-    """The cluster: RuntimeClasses and Nodes as they are written."""
+    """The cluster: RuntimeClasses, Nodes, and Roles and bindings as they are written."""
 
     complete: bool
     classes: dict[str, Object]
     nodes: tuple[Object, ...]
+    rbac: tuple[Object, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -282,6 +286,51 @@ def permits(spec: Object, name: str, known: Known) -> bool:
     return any(entry_permits(each, name, known) for each in spec["permitted"])
 
 
+def granted(namespace: str, account: str, name: str, known: Known) -> bool:
+    """Whether some binding gives the account the right to use the class."""
+    return any(
+        _binds(each, namespace, account) and _gives(_role_of(each, known), name)
+        for each in known.rbac
+        if each["kind"].endswith("Binding")
+    )
+
+
+def _binds(binding: Object, namespace: str, account: str) -> bool:
+    own = binding["metadata"].get("namespace", "")
+    if binding["kind"] == "RoleBinding" and own != namespace:
+        return False
+    names = {
+        "User": [f"system:serviceaccount:{namespace}:{account}"],
+        "Group": ["system:serviceaccounts", f"system:serviceaccounts:{namespace}"],
+    }
+    return any(
+        (each.get("namespace") or own, each["name"]) == (namespace, account)
+        if each["kind"] == "ServiceAccount"
+        else each["name"] in names[each["kind"]]
+        for each in binding["subjects"]
+    )
+
+
+def _role_of(binding: Object, known: Known) -> list[Object]:
+    ref = binding["roleRef"]
+    where = binding["metadata"].get("namespace", "") if ref["kind"] == "Role" else ""
+    for each in known.rbac:
+        meta = each["metadata"]
+        if (each["kind"], meta["name"], meta.get("namespace", "")) == (ref["kind"], ref["name"], where):
+            return list(each["rules"])
+    return [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}] if ref["name"] == "cluster-admin" else []
+
+
+def _gives(rules: list[Object], name: str) -> bool:
+    return any(
+        {"node.k8s.io", "*"} & set(each["apiGroups"])
+        and {"runtimeclasses", "*"} & set(each["resources"])
+        and {"use", "*"} & set(each["verbs"])
+        and (not each.get("resourceNames") or name in each["resourceNames"])
+        for each in rules
+    )
+
+
 # --- 5. hardening -----------------------------------------------------------------------------------------------------
 
 
@@ -351,14 +400,16 @@ class Broken:
     mode: str = field(compare=False, default="enforce")
 
 
-def violations(policy: Object, name: str, pod: Pod, selector: dict[str, str], known: Known) -> Iterator[Broken]:
+def violations(policy: Object, name: str, asked: Asked, selector: dict[str, str], known: Known) -> Iterator[Broken]:
     """What the Pod breaks of one policy under that class."""
-    spec = policy["spec"]
+    spec, pod, namespace = policy["spec"], asked.pod, asked.namespace
 
     def broken(rule: str, what: str = name) -> Broken:
         return Broken(title_of(policy), rule, what, mode_of(policy))
 
     yield from (broken(rule) for rule in _class_rules(spec, name, pod, known))
+    if spec.get("rbac") and name and not granted(namespace, pod.account, name, known):
+        yield broken("class-not-granted", f"{name} as {pod.account}")
     yield from (broken("sandbox-annotation", each) for each in _annotations(spec, name, pod, known))
     hardening = spec.get("hardening")
     if hardening and rank(boundary(name, known)) < rank(hardening["below"]):
@@ -487,7 +538,7 @@ class Case:
         found = {(title_of(each), "namespace-unknown", mode_of(each)) for each in self.unknown}
         for policy in self.matching:
             name = self.asked.pod.class_name if mirror else self._own(policy)
-            for each in violations(policy, name, self.asked.pod, self._selector(name), self.known):
+            for each in violations(policy, name, self.asked, self._selector(name), self.known):
                 left = mirror or each not in self.before
                 judged = self.asked.pod.class_name if mirror else self.name
                 if left and not accepted(self.applying, each.policy, each.rule, judged):
@@ -545,7 +596,7 @@ class Case:
         return frozenset(
             one
             for each in old.matching
-            for one in violations(each, old._own(each), old.asked.pod, old._selector(old._own(each)), self.known)
+            for one in violations(each, old._own(each), old.asked, old._selector(old._own(each)), self.known)
         )
 
 

@@ -122,7 +122,57 @@ def cluster(rng: random.Random) -> Known:
     if not complete and rng.random() < 0.5:
         names = rng.sample(list(CLASSES), 3)
     nodes = tuple(_node(rng, number) for number in range(rng.choice((0, 0, 1, 3))))
-    return Known(complete, {name: runtime_class(name) for name in names}, nodes)
+    return Known(complete, {name: runtime_class(name) for name in names}, nodes, rights(rng))
+
+
+def rights(rng: random.Random) -> tuple[Object, ...]:
+    """Roles and bindings, some of which are about classes: none to many."""
+    names = [("Role", "team-a"), ("Role", "team-b"), ("ClusterRole", ""), ("ClusterRole", "")]
+    roles = [_role(rng, kind, space, number) for number, (kind, space) in enumerate(names)]
+    bindings = [_bound(rng, roles, number) for number in range(rng.choice((0, 2, 5, 8)))]
+    return (*rng.sample(roles, rng.choice((0, 3, 4, 4))), *bindings) if bindings else ()
+
+
+def _rbac(kind: str, name: str, namespace: str, **more: Any) -> Object:
+    metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
+    return {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": metadata, **more}
+
+
+def _role(rng: random.Random, kind: str, namespace: str, number: int) -> Object:
+    rules: list[Object] = []
+    for _ in range(rng.choice((1, 1, 2))):
+        rule: Object = {
+            "apiGroups": rng.choice((["node.k8s.io"], ["node.k8s.io"], ["*"], ["apps"])),
+            "resources": rng.choice((["runtimeclasses"], ["runtimeclasses"], ["*"], ["runtimeclasses/status"])),
+            "verbs": rng.choice((["use"], ["use"], ["get", "use"], ["*"], ["get"])),
+        }
+        if rng.random() < 0.6:
+            rule["resourceNames"] = rng.sample([*NAMES, "*"], rng.choice((1, 3, 6)))
+        rules.append(rule)
+    return _rbac(kind, f"r{number}", namespace, rules=rules)
+
+
+def _bound(rng: random.Random, roles: list[Object], number: int) -> Object:
+    namespace = rng.choice(("", "", "team-a", "team-a", "team-b", "bare"))
+    fitting = [each for each in roles if each["metadata"].get("namespace", "") in ("", namespace)]
+    role = rng.choice(fitting)
+    ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": role["kind"], "name": role["metadata"]["name"]}
+    if rng.random() < 0.05:
+        ref |= {"kind": "ClusterRole", "name": rng.choice(("cluster-admin", "nowhere"))}
+    subjects = [_subject(rng, namespace) for _ in range(rng.choice((1, 1, 2)))]
+    kind = "RoleBinding" if namespace else "ClusterRoleBinding"
+    return _rbac(kind, f"b{number}", namespace, roleRef=ref, subjects=subjects)
+
+
+def _subject(rng: random.Random, namespace: str) -> Object:
+    account, space = rng.choice(("ci", "default", "default")), rng.choice(("team-a", "team-a", "team-b"))
+    group = rng.choice(("", "", ":team-a", ":team-b", ":bare"))
+    people = ("User", rng.choice(("alice", f"system:serviceaccount:{space}:{account}", "system:serviceaccounts")))
+    groups = ("Group", rng.choice(("tenants", "system:authenticated", f"system:serviceaccounts{group}")))
+    kind, name = rng.choice((("ServiceAccount", account), ("ServiceAccount", account), people, groups))
+    if kind != "ServiceAccount":
+        return {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name}
+    return {"kind": kind, "name": name, **({} if namespace and rng.random() < 0.2 else {"namespace": space})}
 
 
 def runtime_class(name: str) -> Object:
@@ -157,6 +207,8 @@ def _policy(rng: random.Random, number: int) -> Object:
         spec["upgrade"] = rng.random() < 0.5
         if spec.get("permitted") and rng.random() < 0.7:
             spec["permitted"].append(spec["default"])
+    if rng.random() < 0.25:
+        spec["rbac"] = "use"
     if rng.random() < 0.25:
         spec["minimum"] = rng.choice(BOUNDARIES)
     if rng.random() < 0.35:
@@ -289,7 +341,8 @@ def _whole(pod: Object, kind: str) -> Object:
 def _before(rng: random.Random, pod: Object) -> Object:
     """What the Pod was before: the same, or with something else."""
     old = copy.deepcopy(pod)
-    for change in rng.sample((_reclassed, _rehardened, _reannotated, _relabelled), rng.choice((0, 1, 1, 2))):
+    changes = (_reclassed, _rehardened, _reannotated, _relabelled, _reaccounted)
+    for change in rng.sample(changes, rng.choice((0, 1, 1, 2))):
         change(rng, old)
     return old
 
@@ -298,6 +351,10 @@ def _reclassed(rng: random.Random, pod: Object) -> None:
     pod["spec"].pop("runtimeClassName", None)
     if rng.random() < 0.8:
         pod["spec"]["runtimeClassName"] = rng.choice(NAMES)
+
+
+def _reaccounted(rng: random.Random, pod: Object) -> None:
+    pod["spec"]["serviceAccountName"] = rng.choice(("ci", "default", "other"))
 
 
 def _rehardened(rng: random.Random, pod: Object) -> None:

@@ -23,7 +23,14 @@ from casemate.model.policy import Decision, PolicySettings, Verdict
 from casemate.policy.evaluate import PolicySet
 from casemate.sources import requests
 
-CLUSTER_WIDE: Final = ("Namespace", "RuntimeClass", "IsolationPolicy", "IsolationException")
+CLUSTER_WIDE: Final = (
+    "Namespace",
+    "RuntimeClass",
+    "IsolationPolicy",
+    "IsolationException",
+    "ClusterRole",
+    "ClusterRoleBinding",
+)
 """Kinds of the corpus that are in no namespace."""
 
 
