@@ -2,7 +2,8 @@
 
 1. Classes: a name that no RuntimeClass has, where some are known; else one that RuntimeClasses do not commonly have.
 2. Each policy by itself: a default that it does not permit or that is below its minimum; entries and rules that can
-   never count; an upgrade without a default; namespaces that are not there or never judged.
+   never count; an upgrade without a default; namespaces that are not there or never judged; where rights are known,
+   classes that no service account may use.
 3. What tenants write themselves is a weak anchor: labels and images of Pods.
 4. Policies that can meet (`casemate.policy.check_pairs`), and exceptions (`casemate.policy.check_exceptions`).
 """
@@ -28,6 +29,7 @@ from casemate.sources.policies import PolicyInput
 from casemate.sources.problems import near_miss
 
 _PLAIN: Final = ("podLabels", "images")
+_GRANT: Final = "bind a role with verb use on runtimeclasses of node.k8s.io, or give the bindings beside the policies"
 
 
 def check(
@@ -40,6 +42,7 @@ def check(
         _default(board, each)
         _dead_entries(board, each)
         _dead_rules(board, each)
+        _rights(board, each)
         _namespaces(board, each)
         _anchors(board, each)
     check_pairs(board)
@@ -122,6 +125,25 @@ def _dead_rules(board: Board, policy: CompiledPolicy) -> None:
     elif spec.permitted and permitted and all(each.boundary >= policy.below for each in permitted):
         what = f"every class that it permits reaches {policy.below}: the hardening is never asked for"
         board.warn("dead-rule", policy.document, place, what, "remove it, or name a stronger boundary")
+
+
+def _rights(board: Board, policy: CompiledPolicy) -> None:
+    """Classes that it asks a right for and that nobody has. Where no right is known, nothing is said."""
+    rights = policy.rights
+    if rights is None or not rights.known:
+        return
+    named = list(_class_names(policy.document))
+    for name, path in named:
+        if name and not rights.anybody_may_use(name):
+            what = f"no service account may use {name}: whoever has it is refused"
+            board.warn("nobody-may-use", policy.document, path, what, _GRANT)
+    permitted = [each.name for each in board.classes if each.name and policy.permitted.permits(each)]
+    if not permitted:
+        what = "it permits no class but unset, which needs no right"
+        board.warn("dead-rule", policy.document, ("spec", "rbac"), what, "remove it, or permit a class")
+    elif board.of.classes.names and not named and not any(map(rights.anybody_may_use, permitted)):
+        what = "no service account may use any class that it permits"
+        board.warn("nobody-may-use", policy.document, ("spec", "rbac"), what, _GRANT)
 
 
 def _namespaces(board: Board, policy: CompiledPolicy) -> None:
