@@ -13,7 +13,7 @@ Source: k8s.io/api/admission/v1 of Kubernetes 1.36.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 import msgspec
 
@@ -60,20 +60,17 @@ class AdmissionRequest(msgspec.Struct, frozen=True, rename="camel"):
         return self.user_info.groups or ()
 
 
-class _Review(msgspec.Struct, frozen=True, rename="camel"):
-    api_version: str
-    kind: str
-    request: AdmissionRequest
-
-
 class _Named(msgspec.Struct, frozen=True):
     uid: str
 
 
-class _Unread(msgspec.Struct, frozen=True, rename="camel"):
+_Request = TypeVar("_Request")
+
+
+class _Review(msgspec.Struct, Generic[_Request], frozen=True, rename="camel"):
     api_version: str
     kind: str
-    request: _Named
+    request: _Request
 
 
 class Unreadable(msgspec.Struct, frozen=True):
@@ -108,8 +105,8 @@ class _Answered(msgspec.Struct, frozen=True, rename="camel"):
     kind: str = _KIND
 
 
-_reviews: Final = msgspec.json.Decoder(_Review)
-_unread: Final = msgspec.json.Decoder(_Unread)
+_reviews: Final = msgspec.json.Decoder(_Review[AdmissionRequest])
+_unread: Final = msgspec.json.Decoder(_Review[_Named])
 _encoder: Final = msgspec.json.Encoder()
 
 
