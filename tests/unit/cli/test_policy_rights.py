@@ -93,12 +93,15 @@ def test_a_suite_tests_rights(capsys):
     assert ran(capsys, "policy", "test", "suite.yaml")[0] == 0
 
 
-def test_assess_recommends_only_classes_that_the_account_may_use(capsys):
-    Path("policy.yaml").write_text(POLICY + ROLE + BINDING)
-    Path("pod.yaml").write_text((POD % '""').replace("spec: {", "spec: {hostUsers: true, "))
+@pytest.mark.parametrize(("account", "recommended"), [("ci", "kata-qemu"), ("other", "")])
+def test_assess_recommends_only_classes_that_the_account_may_use(capsys, account, recommended):
+    role = ROLE.replace("[gvisor]", "[kata-qemu]")
+    Path("policy.yaml").write_text(POLICY.replace("  permitted: [gvisor, kata]\n", "") + role + BINDING)
+    labelled = POD.replace("namespace: team-a", "namespace: team-a, labels: {casemate.dev/need: sandbox}")
+    Path("pod.yaml").write_text(labelled.replace("runtimeClassName: %s, ", "").replace(": ci", f": {account}"))
     _, out = ran(capsys, "assess", "pod.yaml", "--policy", "policy.yaml", "-o", "json")
     (item,) = json.loads(out)["items"]
-    assert item["recommendation"]["runtimeClass"] in ("", "gvisor")
+    assert item["recommendation"]["runtimeClass"] == recommended
 
 
 @pytest.mark.parametrize("written", ["usage", '""', "[use]", "true"])
