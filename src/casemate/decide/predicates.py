@@ -42,9 +42,6 @@ _TEXTS: Final[Mapping[str, Callable[[tuple[str, ...]], Matcher]]] = {
     "capability": matching.capabilities,
     "capability-added": matching.added,
 }
-TEXTS: Final = frozenset({*_TEXTS, *_KEYED})
-"""Names of predicates that are asked of texts; all others are plain facts."""
-
 _KEPT: Final = 20_000
 
 

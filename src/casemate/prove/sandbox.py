@@ -32,7 +32,6 @@ PROOF_LABEL = "casemate.dev/proof"
 ANSWER_SECONDS = 15.0
 """How long a prober may take to answer."""
 
-_LOG = "probe.log"
 _POLL_SECONDS = 0.004
 _OTHERS_SECONDS = 0.3
 

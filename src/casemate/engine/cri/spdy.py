@@ -18,8 +18,6 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-MAX_PAYLOAD = (1 << 24) - 1
-
 _VERSION = 0x8003
 _SYN_STREAM, _SYN_REPLY, _RST_STREAM, _PING, _GOAWAY = 1, 2, 3, 6, 7
 _FIN = 1

@@ -45,7 +45,6 @@ Answer = State | Refusal
 
 REQUEST = msgspec.json.Decoder(Request)
 ANSWER = msgspec.json.Decoder(Answer)
-LONGEST_LINE = 64 << 20
 
 
 def line(message: Request | Answer) -> bytes:
