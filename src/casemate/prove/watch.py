@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from casemate.engine.cri.client import CriClient
+from casemate.engine.cri.faults import EngineUnreachable
 from casemate.errors import CasemateError
 from casemate.model.proof import Proof
 from casemate.prove import keep, session
@@ -58,8 +59,9 @@ class Looked:
 async def watch(place: Place, asked: Asked, declared: Callable[[], Declared | None]) -> AsyncIterator[Round]:
     """A round now, and one after each change, for ever. `declared` reads what the cluster declares now."""
     looked, asks = Looked(), time.monotonic() + _CLUSTER_SECONDS
-    looked.differences(await known(place) or {}, _classes(asked))
+    looked.differences(await _told(place), _classes(asked))
     yield Round(await session.prove(place, asked))
+    changed: tuple[str, ...] = ()
     while True:
         await asyncio.sleep(PAUSE_SECONDS)
         if asked.declared and time.monotonic() >= asks:
@@ -69,9 +71,13 @@ async def watch(place: Place, asked: Asked, declared: Callable[[], Declared | No
         found = await known(place)
         if found is None:
             continue
-        if changed := await asyncio.to_thread(looked.differences, found, _classes(asked)):
-            keep.forget_stale(place.kept)
-            yield Round(await session.prove(place, asked), changed)
+        changed += await asyncio.to_thread(looked.differences, found, _classes(asked))
+        if not changed:
+            continue
+        keep.forget_stale(place.kept)
+        with suppress(EngineUnreachable):
+            yield Round(await session.prove(place, asked), tuple(dict.fromkeys(changed)))
+            changed = ()
 
 
 def bound(known: Mapping[str, Configured], digests: Digests) -> dict[str, str]:
@@ -97,7 +103,11 @@ def _meant(classes: Mapping[str, str]) -> dict[str, str]:
 async def known(place: Place) -> dict[str, Configured] | None:
     """The engine's handlers as they are configured now; None when it does not answer (rule 4)."""
     try:
-        async with CriClient(place.socket) as client:
-            return configured(await client.status(verbose=True))
+        return await _told(place)
     except CasemateError:
         return None
+
+
+async def _told(place: Place) -> dict[str, Configured]:
+    async with CriClient(place.socket) as client:
+        return configured(await client.status(verbose=True))
