@@ -192,7 +192,7 @@ def test_before_mutating_policies_a_default_is_a_gap(guarded: Guarded) -> None:
 
 
 def test_policies_on_the_api_servers_disk_bite_and_cannot_be_removed(tmp_path: Path) -> None:
-    compiled = static.static(listed(default="gvisor").compiled(), "1.36")
+    compiled = static.static(listed(default="gvisor", rbac="use").compiled(), "1.36")
     for name in (static.VALIDATING, static.MUTATING):
         (tmp_path / name).mkdir()
         chosen = [each for each in compiled.objects if static.folder(each) == name]
@@ -206,5 +206,6 @@ def test_policies_on_the_api_servers_disk_bite_and_cannot_be_removed(tmp_path: P
     with Running(server, *FLAGS, gate, f"--admission-control-config-file={configuration}") as cluster:
         found = Guarded(cluster)
         found.clear()
-        assert found.create(pod()).class_name == "gvisor"
+        assert found.create(pod(serviceAccountName="ci")).class_name == "gvisor"
+        assert found.create(pod("kata", serviceAccountName="ci")).rules == {"class-not-granted"}
         assert found.create(pod("runc")).rules == {"class-not-permitted"}

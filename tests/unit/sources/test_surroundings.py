@@ -184,6 +184,13 @@ def test_a_service_account_is_bound_by_all_its_names(subject: str) -> None:
     assert found == Rights(broad=("secrets: list",))
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"), [("User", "system:serviceaccounts"), ("Group", "system:serviceaccount:shop:web")]
+)
+def test_a_name_of_the_wrong_kind_is_somebody_elses(kind: str, name: str) -> None:
+    assert rights(role(_SECRETS), binding(subject=f"{{kind: {kind}, apiGroup: {_GROUP}, name: '{name}'}}")) is None
+
+
 def test_another_namespaces_account_is_not_bound() -> None:
     assert rights(role(_SECRETS), binding(subject="{kind: ServiceAccount, name: web, namespace: other}")) is None
 
