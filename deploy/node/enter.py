@@ -2,7 +2,7 @@
 
 1. Paths, programs and the runtime are then the node's, and nothing is installed there. The image is reached through
    /proc/PID/root of this process, which stays in the container (hostPID, privileged).
-2. The service account's credentials lie in the container: a kubeconfig there names them by relative paths.
+2. The service account's credentials lie in the container: a kubeconfig there names them by such paths.
 3. It ends as casemate ends, so that the kubelet tries a failure again; after a success it stays, so that the Pod does.
 """
 
@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ACCOUNT = "../var/run/secrets/kubernetes.io/serviceaccount"
+ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 LOADERS = ("lib64/ld-linux-*.so.*", "lib/ld-linux-*.so.*", "lib/ld-musl-*.so.1")
 LIBRARIES = ("/usr/local/lib", "/lib", "/usr/lib", "/lib64", "/usr/lib64")
 START = "from casemate.cli.main import main; main()"
@@ -37,21 +37,19 @@ def environment(root: str) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "PYTHONHOME": root + sys.base_prefix, "PYTHONPATH": places}
 
 
-def kubeconfig() -> Path:
-    """The Pod's service account as a kubeconfig."""
+def credentials(root: str) -> dict[str, object]:
+    """The Pod's service account as a kubeconfig, with its files as seen from there."""
     host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
     server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
-    config = {
+    authority, token = f"{root}{ACCOUNT}/ca.crt", f"{root}{ACCOUNT}/token"
+    return {
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": "pod",
         "contexts": [{"name": "pod", "context": {"cluster": "pod", "user": "pod"}}],
-        "clusters": [{"name": "pod", "cluster": {"server": server, "certificate-authority": f"{ACCOUNT}/ca.crt"}}],
-        "users": [{"name": "pod", "user": {"tokenFile": f"{ACCOUNT}/token"}}],
+        "clusters": [{"name": "pod", "cluster": {"server": server, "certificate-authority": authority}}],
+        "users": [{"name": "pod", "user": {"tokenFile": token}}],
     }
-    file = Path("/tmp/kubeconfig")  # noqa: S108 - the container's own
-    file.write_text(json.dumps(config), encoding="utf-8")
-    return file
 
 
 def main() -> int:
@@ -59,7 +57,9 @@ def main() -> int:
     root = f"/proc/{os.getpid()}/root"
     arguments = sys.argv[1:]
     if "KUBERNETES_SERVICE_HOST" in os.environ:
-        arguments += ["--kubeconfig", f"{root}{kubeconfig()}", "--node", os.environ["NODE_NAME"], "--in-turn"]
+        file = Path("/tmp/kubeconfig")  # noqa: S108 - the container's own
+        file.write_text(json.dumps(credentials(root)), encoding="utf-8")
+        arguments += ["--kubeconfig", f"{root}{file}", "--node", os.environ["NODE_NAME"], "--in-turn"]
     code = subprocess.run(command(arguments, root), env=environment(root), check=False).returncode
     if code == 0 and "KUBERNETES_SERVICE_HOST" in os.environ:
         signal.sigwait({signal.SIGTERM, signal.SIGINT})
