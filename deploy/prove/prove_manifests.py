@@ -116,7 +116,7 @@ def _policy_binding() -> Object:
 
 def _script() -> Object:
     return _named("v1", "ConfigMap", f"{_NAME}.enter") | {
-        "data": {"enter.py": (FOLDER / "enter.py").read_text(encoding="utf-8")}
+        "data": {"enter_runtime.py": (FOLDER / "enter_runtime.py").read_text(encoding="utf-8")}
     }
 
 
@@ -124,7 +124,7 @@ def _daemon_set() -> Object:
     container = {
         "name": "prove",
         "image": IMAGE,
-        "command": ["python3", "/enter/enter.py"],
+        "command": ["python3", "/enter/enter_runtime.py"],
         "args": [SOCKET, "--node-name=$(NODE_NAME)"],
         "env": [{"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}],
         "resources": {"requests": {"cpu": "20m", "memory": "96Mi"}, "limits": {"memory": "512Mi"}},

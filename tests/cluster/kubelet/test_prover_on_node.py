@@ -93,16 +93,18 @@ def test_assess_takes_the_published_proofs_of_its_own_accord(node: Node, key: Pa
     assert found["published"]["has"]["state"] == "proven"
 
 
-def test_what_changes_is_stale_until_it_is_proven_again(node: Node, key: Path) -> None:
-    """gVisor's options, where this engine's containerd has them."""
+def test_options_that_pass_the_host_through_are_seen_in_the_cluster(node: Node, key: Path) -> None:
+    """gVisor's options change on the node: what was published is stale until it is proven again."""
     file = node.engine.state / "shims" / "runsc" / "config.toml"
     file.parent.mkdir(exist_ok=True)
     assert not file.exists()
     first = configuration(node, key)
-    file.write_text("# nothing is said here\n")
+    file.write_text('[runsc_config]\nhost-uds = "all"\n')
     until(lambda: configuration(node, key) not in (first, ""), lambda: prober.told(node), prober.SECONDS)
+    found = prove_cluster(node, key, "--class", "gvisor", code=1)["gvisor"]
     file.unlink()
     until(lambda: configuration(node, key) == first, lambda: prober.told(node), prober.SECONDS)
+    assert (found["shown"], found["result"]) == ("hardened", "weaker")
 
 
 def configuration(node: Node, key: Path) -> str:

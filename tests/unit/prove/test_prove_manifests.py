@@ -38,7 +38,7 @@ def test_its_token_is_bound_to_its_pod_and_ends() -> None:
 
 
 def test_the_script_of_the_config_map_is_the_one_that_is_tested() -> None:
-    assert OBJECTS["ConfigMap"]["data"]["enter.py"] == (FOLDER / "enter.py").read_text(encoding="utf-8")
+    assert OBJECTS["ConfigMap"]["data"]["enter_runtime.py"] == (FOLDER / "enter_runtime.py").read_text(encoding="utf-8")
 
 
 def test_probe_pods_lie_in_a_restricted_namespace_of_their_own() -> None:

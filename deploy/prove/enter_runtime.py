@@ -1,4 +1,4 @@
-"""Run `casemate prove publish` with this image's files among the container runtime's own: `enter.py SOCKET …`.
+"""Run `casemate prove publish` with this image's files among the container runtime's own: `enter_runtime.py SOCKET …`.
 
 1. The runtime is whoever listens at SOCKET, whose folder is /runtime here, as the kernel tells (SO_PEERCRED): paths in
    its configuration mean files of its mount namespace, wherever that is. Needs hostPID and privileges.
