@@ -12,7 +12,7 @@ import msgspec
 
 from casemate.admission import webhooks
 from casemate.admission.kube import Kube, Object, StatusError
-from casemate.sources.shape import embeds_pods
+from casemate.sources.definitions import Definition
 
 _PLURALS = ("mutatingwebhookconfigurations", "validatingwebhookconfigurations")
 
@@ -30,24 +30,8 @@ async def gaps(kube: Kube, namespace: str, service: str) -> list[str]:
     return lacks
 
 
-class _Names(msgspec.Struct):
-    plural: str
-
-
-class _Version(msgspec.Struct):
-    name: str
-    served: bool = False
-    schema: dict[str, object] | None = None
-
-
-class _Spec(msgspec.Struct):
-    group: str
-    names: _Names
-    versions: tuple[_Version, ...] = ()
-
-
-class _Definition(msgspec.Struct):
-    spec: _Spec
+class _Defined(msgspec.Struct):
+    spec: Definition
 
 
 async def unasked(kube: Kube) -> list[str]:
@@ -57,8 +41,8 @@ async def unasked(kube: Kube) -> list[str]:
     found: list[str] = []
     async for page in kube.pages("/apis/apiextensions.k8s.io/v1/customresourcedefinitions"):
         for raw in page.items or ():
-            spec = msgspec.json.decode(raw, type=_Definition).spec
-            version = next((each for each in spec.versions if each.served and embeds_pods(each.schema)), None)
+            spec = msgspec.json.decode(raw, type=_Defined).spec
+            version = spec.with_pods
             if version and not _is_in(asked, spec.group, spec.names.plural):
                 found.append(f"{spec.group}/{version.name}/{spec.names.plural}")
     return sorted(found)

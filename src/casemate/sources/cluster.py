@@ -23,9 +23,9 @@ import msgspec
 from casemate.model.workload import Workload
 from casemate.sources.cluster_access import access
 from casemate.sources.cluster_client import Client, UnreadError
+from casemate.sources.definitions import Definition
 from casemate.sources.fast import Written
 from casemate.sources.problems import Problem
-from casemate.sources.shape import embeds_pods
 from casemate.sources.surroundings import Neighbours
 from casemate.sources.surroundings_exposure import ROUTES
 from casemate.sources.workloads import Collected, workloads
@@ -161,31 +161,14 @@ class _Reading:
     def _define(self, definition: dict[str, object]) -> None:
         """Note a custom resource that holds Pod specifications, or leads to Services."""
         try:
-            spec = msgspec.convert(definition.get("spec"), _Definition)
+            spec = msgspec.convert(definition.get("spec"), Definition)
         except msgspec.ValidationError:
             return
-        version = next((each for each in spec.versions if each.served), None)
-        if version and (spec.names.kind in ROUTES.get(spec.group, ()) or embeds_pods(version.schema)):
+        is_route = spec.names.kind in ROUTES.get(spec.group, ())
+        version = next(iter(spec.served), None) if is_route else spec.with_pods
+        if version:
             scope = spec.scope == "Namespaced"
             self._custom.append(_List(f"{spec.group}/{version.name}", spec.names.kind, spec.names.plural, scope))
-
-
-class _Names(msgspec.Struct):
-    kind: str
-    plural: str
-
-
-class _Version(msgspec.Struct):
-    name: str
-    served: bool = False
-    schema: dict[str, object] | None = None
-
-
-class _Definition(msgspec.Struct):
-    group: str
-    names: _Names
-    scope: str = "Namespaced"
-    versions: tuple[_Version, ...] = ()
 
 
 def _object(raw: msgspec.Raw, wanted: _List) -> dict[str, object]:
