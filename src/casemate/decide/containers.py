@@ -17,7 +17,7 @@ from casemate.decide.facts import Facts
 from casemate.decide.images import image
 from casemate.model.kube.container import Container, EphemeralContainer
 from casemate.model.kube.pod import PodSpec
-from casemate.model.kube.security import PodSecurityContext, SecurityContext
+from casemate.model.kube.security import PodSecurityContext, SeccompProfile, SecurityContext
 from casemate.model.kube.struct import Quantity
 from casemate.model.kube.volumes import VolumeMount
 
@@ -174,7 +174,7 @@ def _confinement(
     facts: Facts, annotated: str, context: SecurityContext, pod: PodSecurityContext, fields: _Fields
 ) -> None:
     seccomp = context.seccompProfile or pod.seccompProfile
-    kind = "Unconfined" if context.privileged else seccomp.type if seccomp else "unset"
+    kind = "Unconfined" if context.privileged else confined_by(seccomp) if seccomp else "unset"
     facts.value("seccomp", kind, fields.seccomp)
     apparmor = context.appArmorProfile or pod.appArmorProfile
     facts.value("apparmor", apparmor.type if apparmor else _apparmor(annotated), fields.apparmor)
@@ -182,6 +182,12 @@ def _confinement(
     if selinux is not None:
         facts.mark("selinux-options", fields.selinux)
         facts.value("selinux-type", selinux.type or "", fields.selinux)
+
+
+def confined_by(profile: SeccompProfile) -> str:
+    """The profile's type, `Unconfined` when it may confine nothing, as Localhost without a name has (CVE-2023-2431)."""
+    named = profile.type == "RuntimeDefault" or (profile.type == "Localhost" and profile.localhostProfile)
+    return profile.type if named else "Unconfined"
 
 
 def _apparmor(annotated: str) -> str:

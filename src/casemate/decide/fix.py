@@ -21,7 +21,7 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from casemate.decide import capabilities
-from casemate.decide.containers import AnyContainer, every_container
+from casemate.decide.containers import AnyContainer, confined_by, every_container
 from casemate.model.assessment import Assessed, Outcome
 from casemate.model.boundary import Boundary
 from casemate.model.edit import Difference, Edit, Fix, Path, Remove, Set
@@ -119,7 +119,7 @@ def hardening(workload: Workload) -> Iterator[Edit]:
 def _pod(pod: PodSecurityContext, contexts: list[SecurityContext], at: Path) -> Iterator[Edit]:
     if any(_may_be_root(each, pod) and each.runAsNonRoot is None for each in contexts):
         yield Set((*at, "runAsNonRoot"), True, "non-root")
-    if pod.seccompProfile and pod.seccompProfile.type == _UNCONFINED:
+    if pod.seccompProfile and confined_by(pod.seccompProfile) == _UNCONFINED:
         yield Set((*at, "seccompProfile", "type"), _DEFAULT, "seccomp")
     elif pod.seccompProfile is None and any(each.seccompProfile is None for each in contexts):
         yield Set((*at, "seccompProfile"), {"type": _DEFAULT}, "seccomp")
@@ -136,7 +136,7 @@ def _container(container: AnyContainer, pod: PodSecurityContext, at: Path) -> It
         yield Set((*at, "capabilities", "drop"), ["ALL"], "capabilities-dropped")
     if _may_be_root(context, pod) and context.runAsNonRoot is False:
         yield Set((*at, "runAsNonRoot"), True, "non-root")
-    if context.seccompProfile and context.seccompProfile.type == _UNCONFINED:
+    if context.seccompProfile and confined_by(context.seccompProfile) == _UNCONFINED:
         yield Set((*at, "seccompProfile", "type"), _DEFAULT, "seccomp")
     if context.appArmorProfile and context.appArmorProfile.type == _UNCONFINED:
         yield Remove((*at, "appArmorProfile"), "apparmor")

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
+from casemate.decide.containers import confined_by
 from casemate.model.kube.container import Container, EphemeralContainer
 from casemate.model.kube.pod import PodSpec
 from casemate.model.kube.security import (
@@ -77,7 +78,7 @@ def _container(container: _C) -> _C:
 
 
 def _seccomp(profile: SeccompProfile | None) -> SeccompProfile | None:
-    return None if profile and profile.type == "Unconfined" else profile
+    return None if profile and confined_by(profile) == "Unconfined" else profile
 
 
 def _apparmor(profile: AppArmorProfile | None) -> AppArmorProfile | None:

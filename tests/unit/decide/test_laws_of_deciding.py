@@ -32,7 +32,11 @@ from casemate.model.workload import Workload
 CATALOGUE = tables.load()
 maybe = st.sampled_from([None, True, False])
 seccomp = st.sampled_from(
-    [None, *(SeccompProfile(type=each) for each in ("RuntimeDefault", "Unconfined", "Localhost"))]
+    [
+        None,
+        *(SeccompProfile(type=each) for each in ("RuntimeDefault", "Unconfined", "Localhost")),
+        SeccompProfile(type="Localhost", localhostProfile="own.json"),
+    ]
 )
 apparmor = st.sampled_from([None, *(AppArmorProfile(type=each) for each in ("RuntimeDefault", "Unconfined"))])
 names = st.lists(st.sampled_from(["ALL", "NET_RAW", "CAP_SYS_ADMIN", "NET_BIND_SERVICE"]), max_size=2).map(tuple)
