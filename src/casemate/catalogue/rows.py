@@ -81,7 +81,8 @@ class Runtime(Row, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     `families` are where it stands in the table of fits, most specific first; `defence` is its column in that of
     escapes; `component` the program whose fixed versions concern it. `selectors` are node selectors (`key=value`) by
-    which the RuntimeClass of a managed variant is told from others of its name.
+    which the RuntimeClass of a managed variant is told from others of its name. `sounds` are patterns of class names
+    that promise its boundary without being known: with a weaker handler such a class is called a liar.
     """
 
     boundary: Boundary
@@ -92,6 +93,7 @@ class Runtime(Row, frozen=True, kw_only=True, forbid_unknown_fields=True):
     component: Component | None = None
     managed: str = ""
     selectors: tuple[str, ...] = ()
+    sounds: tuple[str, ...] = ()
     features: tuple[Feature, ...] = ()
     requires: tuple[Requirement, ...] = ()
     overhead: Overhead | None = None

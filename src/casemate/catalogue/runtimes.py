@@ -1,23 +1,26 @@
 """Runtimes by name: which boundary a handler or a class stands for, as far as its name tells.
 
 1. The most specific pattern that fits a name wins (the longest, without its stars): `kata-qemu-snp` is confidential.
-2. A name that no row knows is of unknown boundary, never of a strong one.
+2. A name that no row knows is of unknown boundary, never of a strong one. Patterns fit only what can be the name of an
+   object: a look-alike letter fits none.
 3. A managed variant that shares its name with others (GKE's `gvisor`) is told by the node selector of its RuntimeClass.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from casemate.catalogue.reading import shipped
 from casemate.catalogue.rows import Runtime
 from casemate.model.boundary import Boundary
 
-_Names: TypeAlias = Literal["classes", "handlers"]
+_NAME: Final = re.compile(r"[a-z0-9.-]+")
+_Names: TypeAlias = Literal["classes", "handlers", "sounds"]
 
 
 @dataclass(frozen=True)
@@ -36,12 +39,25 @@ class Runtimes:
         found = self.of_class(name)
         return found.boundary if found else Boundary.UNKNOWN
 
+    def promised_by_class(self, name: str) -> Boundary:
+        """What people take a class of that name for: its boundary, or one that it only sounds like (`kata-prod`).
+
+        A promise to hold a class to, never a reason to trust it.
+        """
+        row = _best(self.runtimes, "sounds", name, {}) if self.of_class(name) is None else None
+        return row.boundary if row else self.boundary_of_class(name)
+
     def class_names(self, handler: str) -> tuple[str, ...]:
-        """Names under which Pods may ask for the handler without a RuntimeClass document (`runsc`: gvisor, runsc)."""
+        """Names under which Pods may ask for the handler without a RuntimeClass document (`runsc`: gvisor, runsc).
+
+        Of a row that stands for many handlers, the classes that are called as other ones are theirs.
+        """
         found = self.of_handler(handler)
-        if found is None or not found.classes or any("*" in name for name in found.classes):
+        if found is None or any("*" in name for name in found.classes):
             return (handler,)
-        return found.classes
+        many = [pattern for pattern in found.handlers if "*" in pattern]
+        others = {name for name in found.classes if any(fnmatchcase(name, each) for each in many)} - {handler}
+        return tuple(name for name in found.classes if name not in others) or (handler,)
 
     def of_handler(self, name: str, selector: Mapping[str, str] | None = None) -> Runtime | None:
         """The row of the runtime that a handler of that name starts. `selector` is the RuntimeClass's node selector."""
@@ -70,7 +86,17 @@ def _best(runtimes: Sequence[Runtime], names: _Names, name: str, selector: Mappi
         (bool(row.selectors), len(pattern.replace("*", "")), row)
         for row in runtimes
         if all(selector.get(key) == value for key, _, value in (each.partition("=") for each in row.selectors))
-        for pattern in (row.classes if names == "classes" else row.handlers)
-        if fnmatchcase(name, pattern)
+        for pattern in _patterns(row, names)
+        if name == pattern or ("*" in pattern and _NAME.fullmatch(name) and fnmatchcase(name, pattern))
     ]
     return max(fitting, key=lambda found: found[:2])[2] if fitting else None
+
+
+def _patterns(row: Runtime, names: _Names) -> tuple[str, ...]:
+    match names:
+        case "classes":
+            return row.classes
+        case "handlers":
+            return row.handlers
+        case "sounds":
+            return row.sounds

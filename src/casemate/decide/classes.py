@@ -125,7 +125,7 @@ class Classes:
         state, starts, why = _on_nodes(asked, nodes, known=bool(self._surroundings.nodes))
         old = tuple(self._old_versions(row, nodes))
         marks = (
-            *_marks(name, document, row, self._catalogue.runtimes.boundary_of_class(name)),
+            *_marks(name, document, row, self._catalogue.runtimes.promised_by_class(name)),
             *_marks_of_nodes(asked, nodes),
             *(("class-missing",) if missing else ()),
             *(("known-bad-version",) if old else ()),
@@ -223,7 +223,7 @@ def _counted(handler: str | None, nodes: tuple[Node, ...]) -> tuple[int, int]:
 
 def _marks(name: str, document: RuntimeClass | None, row: Runtime | None, promised: Boundary) -> Iterator[str]:
     boundary = row.boundary if row else Boundary.UNKNOWN
-    if name and row is None and promised is Boundary.UNKNOWN:
+    if name and row is None and (document is None or promised is Boundary.UNKNOWN):
         yield "class-unknown"
     if document is None:
         return

@@ -88,7 +88,7 @@ class Classes:
         selector = document.scheduling.nodeSelector if document.scheduling else {}
         row = self._runtimes.of_handler(document.handler, selector)
         boundary = row.boundary if row else Boundary.UNKNOWN
-        promised = self._runtimes.boundary_of_class(name)
+        promised = self._runtimes.promised_by_class(name)
         lies = ""
         if promised > boundary:
             lies = f"its name promises {promised}, its handler {document.handler} gives {boundary}"

@@ -26,6 +26,10 @@ CLASSES = [
     ("crun-wasm", Boundary.SHARED),
     ("wasmtime-spin-v2", Boundary.SHARED),
     ("gvisor2", Boundary.UNKNOWN),
+    ("kata-anything", Boundary.UNKNOWN),
+    ("kata-anything-snp", Boundary.UNKNOWN),
+    ("kata-ccc", Boundary.UNKNOWN),
+    ("kata-q\u0435mu", Boundary.UNKNOWN),  # a Cyrillic letter
     ("", Boundary.UNKNOWN),
 ]
 
@@ -42,6 +46,30 @@ def test_a_handler_is_known_by_the_classes_of_its_runtime() -> None:
 @pytest.mark.parametrize("handler", ["kata-clh", "never-heard-of"])
 def test_a_handler_among_many_or_unknown_goes_by_its_own_name(handler: str) -> None:
     assert runtimes.load().class_names(handler) == (handler,)
+
+
+@pytest.mark.parametrize("handler", ["kata-q\u0435mu", "kata-QEMU", "runsc-\n", "kata-a b"])
+def test_no_pattern_fits_what_cannot_be_a_name(handler: str) -> None:
+    assert runtimes.load().boundary_of_handler(handler) is Boundary.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("name", "boundary"),
+    [
+        ("kata-prod", Boundary.VM),
+        ("kata-prod-snp", Boundary.CONFIDENTIAL),
+        ("kata-qemu", Boundary.VM),
+        ("runc", Boundary.SHARED),
+        ("q\u0435mu", Boundary.UNKNOWN),
+    ],
+)
+def test_a_class_promises_what_it_sounds_like(name: str, boundary: Boundary) -> None:
+    assert runtimes.load().promised_by_class(name) is boundary
+
+
+def test_only_weak_classes_are_known_by_a_pattern() -> None:
+    strong = [row for row in runtimes.load().runtimes if row.boundary > Boundary.SHARED]
+    assert [name for row in strong for name in row.classes if "*" in name] == []
 
 
 def test_a_managed_variant_is_told_by_its_classs_node_selector() -> None:

@@ -61,6 +61,14 @@ def test_a_handler_that_nobody_knows_is_unknown_whatever_the_class_is_called():
     assert found.boundary is Boundary.UNKNOWN
 
 
+def test_a_class_that_only_sounds_strong_is_unknown_and_one_with_a_weak_handler_a_liar():
+    assert has(under("kata-anything")).boundary is Boundary.UNKNOWN
+    surroundings = Surroundings(runtime_classes=(runtime_class("kata-anything", "runc"),))
+    item = assess(workload(under("kata-anything")), surroundings, tables.load())
+    assert item.has.boundary is Boundary.SHARED
+    assert "CM004" in [each.rule for each in item.findings]
+
+
 def test_a_class_that_the_cluster_does_not_have_gives_nothing():
     found = has(under("gvisor"), Surroundings(complete=True))
     assert found.boundary is Boundary.UNKNOWN
@@ -115,12 +123,14 @@ SPOILERS = {
     "no seccomp": "securityContext: {runAsNonRoot: true}",
     "maybe root": "securityContext: {seccompProfile: {type: RuntimeDefault}}",
     "root": "securityContext: {seccompProfile: {type: RuntimeDefault}, runAsUser: 0}",
-    "spc_t": "securityContext: {runAsNonRoot: true, seccompProfile: {type: Localhost}, seLinuxOptions: {type: spc_t}}",
+    "spc_t": "securityContext: {runAsUser: 1, seccompProfile: {type: RuntimeDefault}, seLinuxOptions: {type: spc_t}}",
     "an init container without": "initContainers: [{name: i, image: a}]",
     "an ephemeral container without": "ephemeralContainers: [{name: e, image: a}]",
 }
 OF_THE_CONTAINER = {
     "unconfined": {"seccompProfile": {"type": "Unconfined"}},
+    "a profile without a name": {"seccompProfile": {"type": "Localhost"}},  # CVE-2023-2431
+    "a kind of profile that nobody knows": {"seccompProfile": {"type": "RuntimeDefalt"}},
     "escalation": {"allowPrivilegeEscalation": True},
     "unset escalation": {"allowPrivilegeEscalation": None},
     "some capabilities": {"capabilities": {"drop": ["NET_RAW"]}},
