@@ -28,7 +28,7 @@ from casemate.policy.fit import Fits
 from casemate.policy.judge import CompiledPolicy, compile_policy
 from casemate.policy.kept import Kept, key_of
 from casemate.policy.match import Answer, Subject
-from casemate.policy.rights import ClassRights
+from casemate.policy.rights import ClassRights, account_of
 from casemate.policy.shape import Shape, Shapes
 from casemate.policy.verdict import ALLOWED, Judge, Set, exempt
 
@@ -121,10 +121,12 @@ class PolicySet:
         shape = self._shapes.of(workload, found.parts)
         if shape is None:
             return None
+        account = account_of(workload) if found.asks_rights else ""
         if not found.asking:
-            return (found.alike, request.subresource, shape)
+            return (found.alike, request.subresource, shape, account)
         subject = Subject(workload, asker(user, request.groups))
-        return (found.alike, request.subresource, shape, tuple([each.rest(subject) for each in found.asking]))
+        answers = tuple([each.rest(subject) for each in found.asking])
+        return (found.alike, request.subresource, shape, account, answers)
 
     def permitted(self, request: Request, names: Iterable[str], now: datetime.datetime) -> tuple[str, ...] | None:
         """Those of the classes that all policies which enforce permit to the request; None when none says anything."""
@@ -164,7 +166,8 @@ class PolicySet:
         unknown = frozenset(each.title for each, answer in answers if answer is Answer.UNKNOWN)
         exceptions = tuple(each for each in period.held if _applies(each, namespace, labels))
         alike = tuple(map(id, (*policies, *exceptions)))  # This set outlives the period in which they are compared.
-        return Set(policies, unknown, exceptions, labels, ALLOWED, alike)
+        whose = namespace if any(each.rights is not None for each in policies) else ""
+        return Set(policies, unknown, exceptions, labels, ALLOWED, (whose, *alike))
 
 
 class _Period:

@@ -10,6 +10,7 @@
    Where the catalogue has a row that fails for another predicate, no Pod is plain.
 4. Nor is a Pod plain for policies with a field that is not listed here, for those that ask for need, or for labels
    which could not be had. In doubt it is judged in full.
+5. Where a policy asks for rights, workloads of one shape are told apart by namespace and service account as well.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ _PLAIN_RESOURCES: Final = frozenset({"cpu", "memory", "ephemeral-storage"})
 _PLAIN_VOLUMES: Final = ("configMap", "projected", "emptyDir", "secret", "persistentVolumeClaim")
 _ANNOTATIONS: Final = (*SANDBOX_ANNOTATIONS, APPARMOR, "module.wasm.image/", "kubernetes.io/config.")
 _MATCH: Final = ("namespaces", "podLabels", "serviceAccounts", "users", "groups", "images", "kinds")
-_SPEC: Final = ("match", "default", "permitted", "minimum", "hardening", "upgrade", "fit", "mode")
+_SPEC: Final = ("match", "default", "permitted", "rbac", "minimum", "hardening", "upgrade", "fit", "mode")
 _PERMIT: Final = ("name", "boundary", "labels", "annotations")
 _KEPT: Final = 20_000
 

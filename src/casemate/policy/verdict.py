@@ -39,7 +39,8 @@ class Set:
     """The policies and exceptions that may be about requests in one namespace.
 
     `unknown` are the titles of policies that ask for labels which could not be had. `verdict` is given when there is no
-    policy at all. `alike` is the same for all sets of the same policies and exceptions.
+    policy at all. `alike` is the same for all sets of the same policies and exceptions, and of the same namespace where
+    they ask for rights.
     """
 
     policies: tuple[CompiledPolicy, ...]
@@ -47,7 +48,7 @@ class Set:
     exceptions: tuple[Exempting, ...]
     labels: Mapping[str, str] | None
     verdict: Verdict
-    alike: tuple[int, ...] = ()
+    alike: tuple[object, ...] = ()
 
     @cached_property
     def empty(self) -> bool:
@@ -63,6 +64,11 @@ class Set:
     def asks_need(self) -> bool:
         """Whether a verdict may depend on what `assess` says of the workload."""
         return any(each.asks_need for each in self.policies)
+
+    @cached_property
+    def asks_rights(self) -> bool:
+        """Whether a verdict may depend on what the service account may do."""
+        return any(each.rights is not None for each in self.policies)
 
     @cached_property
     def plain(self) -> bool:
