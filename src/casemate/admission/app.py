@@ -15,8 +15,8 @@ import asyncio
 import datetime
 import signal
 import time
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, MutableMapping
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
 import structlog
@@ -33,6 +33,7 @@ MOST_BYTES: Final = 16 << 20
 _MOST_AT_ONCE: Final = 128 << 20
 _ARRIVES_WITHIN: Final = 10.0
 _JUDGED_WITHIN: Final = 4.0
+_LABELLED: Final = 1024
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -74,6 +75,9 @@ class Admission:
         self._rest = rest
         self._held = 0
         self._answers = {"/mutate": judge.mutated, "/validate": judge.validated}
+        self._seconds = {path: counters.seconds.labels(path) for path in self._answers}
+        self._judgements = lru_cache(_LABELLED)(counters.requests.labels)
+        self._reasons = lru_cache(_LABELLED)(counters.reasons.labels)
         self.draining = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -102,26 +106,16 @@ class Admission:
     async def _answered(self, scope: Scope, receive: Receive) -> bytes:
         if scope["method"] != "POST":
             raise _RefusedError(405, "method", "only POST is answered here")
-        with self._holding(_announced(scope)) as held:
+        held = [0]
+        try:
+            self._hold(_announced(scope), held)
             body = await self._body(receive, held)
             began = time.perf_counter()
             answer = await self._judged(scope, body)
-        self._counters.seconds.labels(scope["path"]).observe(time.perf_counter() - began)
-        return review.encode(answer)
-
-    @contextmanager
-    def _holding(self, announced: int) -> Iterator[list[int]]:
-        """Count a body's bytes among those that are held: first what it says it has, then what comes."""
-        held = [announced]
-        if announced > MOST_BYTES:
-            raise _RefusedError(413, "size", f"more than {MOST_BYTES >> 20} MiB")
-        if self._held + announced > _MOST_AT_ONCE:
-            raise _RefusedError(429, "busy", "too much at once")
-        self._held += announced
-        try:
-            yield held
         finally:
             self._held -= held[0]
+        self._seconds[scope["path"]].observe(time.perf_counter() - began)
+        return review.encode(answer)
 
     async def _body(self, receive: Receive, held: list[int]) -> bytes:
         parts: list[bytes] = []
@@ -142,6 +136,7 @@ class Admission:
             raise _RefusedError(408, "slow", f"the body did not arrive within {_ARRIVES_WITHIN:g} s") from None
 
     def _hold(self, size: int, held: list[int]) -> None:
+        """Count a body's bytes among those that are held: first what it says it has, then what comes."""
         if size <= held[0]:
             return
         if size > MOST_BYTES:
@@ -181,8 +176,11 @@ class Admission:
             standing = self._knowledge.standing
             if standing is None:
                 return "policies have not been read yet; try again"
-            with _time_limit():
+            try:  # By a signal: it is one computation, which no event loop could interrupt.
+                signal.setitimer(signal.ITIMER_REAL, _JUDGED_WITHIN)
                 return judge.judge(standing, request, labels, datetime.datetime.now(datetime.UTC))
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
         except _TooLongError:
             _log.error("too slow", uid=request.uid, namespace=request.namespace, name=request.name)
             return f"not judged within {_JUDGED_WITHIN:g} s; make the object or the policies smaller"
@@ -191,11 +189,11 @@ class Admission:
             return f"an error inside casemate ({type(error).__name__}); its log has {request.uid}"
 
     def _count(self, path: str, request: AdmissionRequest, verdict: Verdict) -> None:
-        self._counters.requests.labels(path, request.operation, verdict.decision).inc()
+        self._judgements(path, request.operation, verdict.decision).inc()
         if path == "/mutate":
             return
         for each in verdict.reasons:
-            self._counters.reasons.labels(each.policy, each.rule, each.mode).inc()
+            self._reasons(each.policy, each.rule, each.mode).inc()
         if verdict.decision is not Decision.ALLOW:
             say = _log.debug if request.dry_run and request.name == probes.NAME else _log.info
             say("denied", **_facts(request), because=judge.message(verdict))
@@ -219,16 +217,6 @@ def _announced(scope: Scope) -> int:
         if name == b"content-length" and value.isdigit():
             return int(value)
     return 0
-
-
-@contextmanager
-def _time_limit() -> Iterator[None]:
-    """Stop judging by a signal: it is one computation, which no event loop could interrupt."""
-    signal.setitimer(signal.ITIMER_REAL, _JUDGED_WITHIN)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def interrupt(_number: int, _frame: object) -> None:

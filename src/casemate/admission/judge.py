@@ -21,7 +21,7 @@ from typing import Final
 import msgspec
 
 from casemate.admission import review
-from casemate.admission.review import AdmissionRequest, Answer
+from casemate.admission.review import AdmissionRequest, Answer, PodRequest
 from casemate.errors import InputError
 from casemate.model.policy import Decision, Mode, Operation, PolicyReason, Request, Rule, Verdict
 from casemate.model.workload import Workload
@@ -86,7 +86,7 @@ def _workload(
     standing: Standing, request: AdmissionRequest, labels: dict[str, str] | None, now: datetime.datetime
 ) -> Verdict:
     try:
-        found = () if request.new is None else requests.workloads(request.new, request.namespace)
+        found = _templates(request)
     except InputError as error:
         return _denial("", Rule.MALFORMED, f"cannot be read: {error.what}")
     except RecursionError:
@@ -99,6 +99,12 @@ def _workload(
     before = _before(request)
     asked = (_asked(request, each, before.get(each.path), labels) for each in found)
     return combined(standing.policies.evaluate(each, now) for each in asked)
+
+
+def _templates(request: AdmissionRequest) -> tuple[Workload, ...]:
+    if isinstance(request, PodRequest):
+        return (request.made,)
+    return () if request.new is None else requests.workloads(request.new, request.namespace)
 
 
 def _asked(request: AdmissionRequest, new: Workload, old: Workload | None, labels: dict[str, str] | None) -> Request:

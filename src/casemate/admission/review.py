@@ -3,6 +3,7 @@
 1. A review is decoded once. What is no AdmissionReview v1 with a uid cannot be answered and is an `InputError`; the API
    server takes the failed call as a denial (failurePolicy Fail).
 2. A review whose uid can be read and whose rest cannot is denied by that uid, so that its user learns why.
+   A Pod that is being made, which is most of what is asked, is read into its types at once (`casemate.sources.pods`).
 3. Fields that this version does not know are passed over: newer API servers add some, and none can allow anything.
 4. An answer carries the uid of its request; a patch is a JSON Patch in base64. A message is cut at 4 KiB, and warnings
    at 4 KiB altogether: the API server cuts longer ones, and we choose where.
@@ -13,16 +14,20 @@ Source: k8s.io/api/admission/v1 of Kubernetes 1.36.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Literal, TypeVar
 
 import msgspec
 
+from casemate.admission.size import SMALL
 from casemate.errors import InputError
 from casemate.model.policy import Patch
+from casemate.model.workload import Workload
+from casemate.sources.pods import WrittenPod, workload
 
 _VERSION: Final = "admission.k8s.io/v1"
 _KIND: Final = "AdmissionReview"
 _LONGEST: Final = 4096
+_POD: Final = b'"kind":"Pod"'
 
 
 class UserInfo(msgspec.Struct, frozen=True):
@@ -38,6 +43,9 @@ class Resource(msgspec.Struct, frozen=True):
     group: str = ""
     version: str = ""
     resource: str = ""
+
+
+_PODS: Final = Resource("", "v1", "pods")
 
 
 class AdmissionRequest(msgspec.Struct, frozen=True, rename="camel"):
@@ -58,6 +66,25 @@ class AdmissionRequest(msgspec.Struct, frozen=True, rename="camel"):
     def groups(self) -> tuple[str, ...]:
         """The groups of who asks."""
         return self.user_info.groups or ()
+
+
+class PodRequest(AdmissionRequest, frozen=True, kw_only=True):
+    """One to make a Pod, which was read at once: `made`, with neither `new` nor `old`."""
+
+    made: Workload
+
+
+class _PodRequest(msgspec.Struct, frozen=True, rename="camel"):
+    uid: str
+    resource: Resource
+    operation: Literal["CREATE"]
+    new: WrittenPod = msgspec.field(name="object")
+    sub_resource: Literal[""] = ""
+    name: str = ""
+    namespace: str = ""
+    user_info: UserInfo = UserInfo()
+    old: None = msgspec.field(default=None, name="oldObject")
+    dry_run: bool | None = False
 
 
 class _Named(msgspec.Struct, frozen=True):
@@ -107,17 +134,42 @@ class _Answered(msgspec.Struct, frozen=True, rename="camel"):
 
 _reviews: Final = msgspec.json.Decoder(_Review[AdmissionRequest])
 _unread: Final = msgspec.json.Decoder(_Review[_Named])
+_pods: Final = msgspec.json.Decoder(_Review[_PodRequest])
 _encoder: Final = msgspec.json.Encoder()
 
 
 def decode(body: bytes) -> AdmissionRequest | Unreadable:
     """The request in the body of a call. Raises `InputError` when there is none that could be answered."""
+    if len(body) <= SMALL and _POD in body and (pod := _pod(body)):
+        return pod
     try:
         review = _reviews.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _only_named(body, error)
     _check(review.api_version, review.kind)
     return review.request
+
+
+def _pod(body: bytes) -> PodRequest | None:
+    """The request to make a Pod; None when it is another one, or has anything unusual about it."""
+    try:
+        review = _pods.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    asked = review.request
+    made = workload(asked.new, asked.namespace)
+    if made is None or asked.resource != _PODS or (review.api_version, review.kind) != (_VERSION, _KIND):
+        return None
+    return PodRequest(
+        uid=asked.uid,
+        resource=_PODS,
+        operation=asked.operation,
+        name=asked.name,
+        namespace=asked.namespace,
+        user_info=asked.user_info,
+        dry_run=asked.dry_run,
+        made=made,
+    )
 
 
 def _only_named(body: bytes, error: Exception) -> Unreadable:

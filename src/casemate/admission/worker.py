@@ -30,6 +30,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from casemate.admission import metrics, tls, trace
 from casemate.admission.app import Admission, interrupt
 from casemate.admission.board import Board
+from casemate.admission.corked import Corked
 from casemate.admission.judge import Standing
 from casemate.admission.metrics import Counters
 from casemate.admission.namespaces import Asker
@@ -172,16 +173,13 @@ class _Server(uvicorn.Server):
 
 def _protocol(serving: Serving) -> type[asyncio.Protocol]:
     names = serving.callers.names if serving.callers else ()
-    if not names:
-        return HttpToolsProtocol
 
     class Guarded(HttpToolsProtocol):
-        """Lets in whose certificate has one of the names."""
+        """Lets in whose certificate has one of the names, if some are given, and answers in one piece."""
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
-            peer = transport.get_extra_info("peercert")
-            if not tls.is_welcome(peer, names):
+            super().connection_made(Corked(transport, self.loop))
+            if names and not tls.is_welcome(transport.get_extra_info("peercert"), names):
                 _log.warning("refused", why="caller", client=self.client)
                 transport.abort()
 

@@ -95,3 +95,35 @@ def test_long_texts_are_cut_at_characters() -> None:
     assert len(answer["status"]["message"].encode()) <= 4096
     assert sum(len(each.encode()) for each in answer["warnings"]) <= 4096
     assert answer["status"]["message"].endswith("…")
+
+
+def pod_review(**changed: Any) -> bytes:
+    pod = {"kind": "Pod", "apiVersion": "v1", "spec": {"containers": [{"name": "c", "image": "nginx"}]}}
+    pods = {"group": "", "version": "v1", "resource": "pods"}
+    asked = {"resource": pods, "operation": "CREATE", "namespace": "team", "object": pod, "oldObject": None, **changed}
+    return json.dumps(json.loads(body(**asked)), separators=(",", ":")).encode()
+
+
+def test_a_pod_that_is_being_made_is_read_at_once() -> None:
+    found = review.decode(pod_review(dryRun=True, userInfo={"username": "alice", "groups": ["a"]}))
+    assert isinstance(found, review.PodRequest)
+    assert (found.made.kind, found.made.namespace, found.operation) == ("Pod", "team", "CREATE")
+    assert (found.user_info.username, found.groups, found.dry_run) == ("alice", ("a",), True)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"operation": "UPDATE"},
+        {"oldObject": {"kind": "Pod"}},
+        {"subResource": "ephemeralcontainers"},
+        {"resource": {"group": "example.com", "version": "v1", "resource": "pods"}},
+        {"object": {"kind": "Pod", "apiVersion": "v1", "spec": {"containers": [], "newField": 1}}},
+        {"object": {"kind": "Pod", "apiVersion": "v1", "spec": {"containers": [{"name": "c", "image": "x" * 70_000}]}}},
+    ],
+    ids=["an update", "an old object", "a subresource", "another group", "an unknown field", "too long"],
+)
+def test_whatever_else_is_asked_is_read_step_by_step(changed: dict[str, Any]) -> None:
+    found = review.decode(pod_review(**changed))
+    assert type(found) is AdmissionRequest
+    assert found.new is not None
