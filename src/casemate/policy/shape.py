@@ -29,7 +29,7 @@ from casemate.images.reference import is_tag
 from casemate.model.assessment import Outcome
 from casemate.model.kube.pod import PodSpec
 from casemate.model.kube.security import PodSecurityContext, SecurityContext
-from casemate.model.kube.volumes import Volume, VolumeMount
+from casemate.model.kube.volumes import Volume
 from casemate.model.policy import SANDBOX_ANNOTATIONS, Match, Part, Permit, PolicySpec
 from casemate.model.workload import Workload
 from casemate.policy.hardening import APPARMOR, parts_lacking
@@ -88,8 +88,9 @@ class Shapes:
         spec, annotations = workload.spec, workload.metadata.annotations
         if not self._able or workload.source.file or not _is_plain(spec):
             return None
-        if annotations and any(key.startswith(_ANNOTATIONS) for key in annotations):
-            return None
+        for key in annotations:
+            if key.startswith(_ANNOTATIONS):
+                return None
         lacking: list[object] = []
         probing = False
         lists: tuple[tuple[AnyContainer, ...], ...] = (spec.initContainers, spec.containers, spec.ephemeralContainers)
@@ -124,15 +125,16 @@ class Shapes:
         ):
             return False
         for mount in container.volumeMounts:
-            if not _is_plain_mount(mount):
+            if mount.subPath is not None or mount.subPathExpr is not None or mount.mountPropagation is not None:
                 return False
         variables, words = self._variables, self._words
         for variable in container.env:
             if not variables[variable.name]:
                 return False
-        return not (container.command or container.args) or (
-            all(words[each] for each in container.command) and all(words[each] for each in container.args)
-        )
+        for word in container.command:
+            if not words[word]:
+                return False
+        return all(map(words.__getitem__, container.args))
 
     def _is_quiet(self, text: str) -> bool:
         """Whether an image is one that no row asks for. Its tag says nothing to them but that it holds a module."""
@@ -182,7 +184,7 @@ def _is_plain(spec: PodSpec) -> bool:
         return False
     if spec.nodeSelector or spec.nodeName or spec.overhead or spec.resourceClaims or spec.os is not None:
         return False
-    return all(_is_plain_volume(each) for each in spec.volumes)
+    return all(map(_is_plain_volume, spec.volumes))
 
 
 def _is_plain_volume(volume: Volume) -> bool:
@@ -193,10 +195,6 @@ def _is_plain_volume(volume: Volume) -> bool:
         or volume.secret is not None
         or volume.persistentVolumeClaim is not None
     )
-
-
-def _is_plain_mount(mount: VolumeMount) -> bool:
-    return mount.subPath is None and mount.subPathExpr is None and mount.mountPropagation is None
 
 
 def _failing(catalogue: Catalogue) -> Iterator[Fit]:
