@@ -67,6 +67,7 @@ _GIVE_RIGHTS: Final = frozenset(("impersonate", "escalate", "bind", "sign", "app
 _USE: Final = ("node.k8s.io", "runtimeclasses", "use")
 _ACCOUNT: Final = "system:serviceaccount:"
 _ACCOUNTS: Final = "system:serviceaccounts"
+_UNNAMED: Final = "default"  # Where what is applied without a namespace lands, as the Pods beside it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +185,7 @@ class Grants:
                 UseBinding(
                     role="/".join(each.role),
                     accounts=tuple(dict.fromkeys(accounts)),
-                    namespace="" if each.everywhere else each.namespace,
+                    namespace="" if each.everywhere else each.namespace or _UNNAMED,
                 )
                 for each, accounts in given.items()
                 if classes.get(each.role) != ()

@@ -132,6 +132,14 @@ def test_whatever_is_not_exactly_that_right_is_none(objects: list[Object]) -> No
     assert denied(rights(*objects))
 
 
+def test_a_role_binding_without_a_namespace_counts_where_it_would_land_and_nowhere_else() -> None:
+    written = binding(CI, EVERYBODY, namespace="team")
+    del written["metadata"]["namespace"]
+    found = rights(role(), written)
+    assert denied(found)
+    assert not denied(found, namespace="default")
+
+
 def test_rights_of_who_asks_do_not_count() -> None:
     person = {"kind": "User", "apiGroup": GROUP, "name": "alice"}
     found = rights(role(), binding(person), binding({**person, "kind": "Group", "name": "admins"}))
