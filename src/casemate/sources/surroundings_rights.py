@@ -197,6 +197,8 @@ class Grants:
         if not isinstance(role, dict) or not isinstance(subjects, list):
             return
         scope = _CLUSTER if role.get("kind") == "ClusterRole" else namespace
+        if everywhere and scope != _CLUSTER:
+            return  # The API server takes no such binding.
         binding = _Binding(namespace, (scope, _text(role.get("name"))), everywhere)
         for each in subjects:
             if isinstance(each, dict):

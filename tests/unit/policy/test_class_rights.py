@@ -96,6 +96,10 @@ OTHERS = {
     "an account of that name elsewhere": [role(), binding({**CI, "namespace": "other"})],
     "a binding in another namespace": [role(), binding(CI, namespace="other")],
     "a Role of another namespace": [role(namespace="other"), binding(CI, namespace="team", kind="Role")],
+    "a Role for the whole cluster, which there cannot be": [
+        {**role(), "kind": "Role"},
+        binding(CI, kind="Role"),
+    ],
     "the accounts of another namespace": [role(), binding({**TEAM, "name": "system:serviceaccounts:other"})],
     "a user called as the group of all accounts": [role(), binding({**EVERYBODY, "kind": "User"})],
     "a group called as the account's user": [role(), binding({**BY_NAME, "kind": "Group"})],
