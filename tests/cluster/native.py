@@ -20,6 +20,7 @@ from casemate.model.surroundings import Surroundings
 from casemate.policy.asking import Asked, verdict
 from casemate.policy.compile import native
 from casemate.policy.compile.native import Compiled
+from casemate.policy.compile.tables import tabulated
 from casemate.policy.evaluate import PolicySet
 from casemate.sources.fast_decode import decode
 from casemate.sources.policies import decode_exception, decode_policy
@@ -298,15 +299,8 @@ class Force:
     exceptions: tuple[PolicyException, ...] = ()
 
     def compiled(self, version: str = "1.36") -> Compiled:
-        return native.compile(
-            self.policies,
-            self.exceptions,
-            surroundings(),
-            tables.load(),
-            PolicySettings(),
-            partial=False,
-            version=version,
-        )
+        written = tabulated(self.policies, self.exceptions, surroundings(), tables.load(), PolicySettings())
+        return native.compile(written, partial=False, version=version)
 
     def verdict(
         self, body: Object, old: Object | None = None, user: str = "alice", groups: Sequence[str] = ("tenants",)

@@ -16,6 +16,7 @@ from casemate.catalogue import tables
 from casemate.model.policy import PolicySettings
 from casemate.policy.compile import native, static
 from casemate.policy.compile.gaps import Gap
+from casemate.policy.compile.tables import tabulated
 from casemate.sources.templates import wrap
 
 Object = dict[str, Any]
@@ -177,15 +178,8 @@ def test_audit_and_warn_let_in_and_say_so(guarded: Guarded) -> None:
 
 
 def test_before_mutating_policies_a_default_is_a_gap(guarded: Guarded) -> None:
-    compiled = native.compile(
-        listed(default="gvisor").policies,
-        (),
-        surroundings(),
-        tables.load(),
-        PolicySettings(),
-        partial=True,
-        version="1.35",
-    )
+    written = tabulated(listed(default="gvisor").policies, (), surroundings(), tables.load(), PolicySettings())
+    compiled = native.compile(written, partial=True, version="1.35")
     assert any(each.part == "default" and each.open for each in compiled.gaps if isinstance(each, Gap))
     guarded.install(compiled)
     assert guarded.create(pod()).rules == {"class-unset"}

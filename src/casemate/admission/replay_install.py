@@ -12,10 +12,10 @@ from typing import Final, Protocol, TypeAlias
 
 from casemate.catalogue.tables import Catalogue
 from casemate.model.corpus import Corpus, Object
-from casemate.model.policy import Policy, PolicyException, PolicySettings
-from casemate.model.surroundings import Surroundings
+from casemate.model.policy import PolicySettings
 from casemate.policy.compile import gatekeeper, kyverno, native
 from casemate.policy.compile.native import Compiled
+from casemate.policy.compile.tables import Tables, tabulated
 from casemate.sources.policies import decode_exception, decode_policy
 
 Install: TypeAlias = Callable[[Sequence[Object]], Sequence[Object]]
@@ -26,17 +26,7 @@ _EXCEPTION: Final = "IsolationException"
 
 
 class _Compile(Protocol):
-    def __call__(
-        self,
-        policies: Sequence[Policy],
-        exceptions: Sequence[PolicyException],
-        surroundings: Surroundings,
-        catalogue: Catalogue,
-        settings: PolicySettings,
-        *,
-        partial: bool,
-        version: str,
-    ) -> Compiled: ...
+    def __call__(self, made: Tables, *, partial: bool, version: str) -> Compiled: ...
 
 
 _COMPILERS: Final[Mapping[str, _Compile]] = {
@@ -55,15 +45,7 @@ def _compiler(compile_: _Compile, corpus: Corpus, catalogue: Catalogue) -> Insta
     def install(documents: Sequence[Object]) -> Sequence[Object]:
         policies = [decode_policy(each, "") for each in documents if each["kind"] != _EXCEPTION]
         exceptions = [decode_exception(each, "") for each in documents if each["kind"] == _EXCEPTION]
-        made = compile_(
-            policies,
-            exceptions,
-            corpus.surroundings,
-            catalogue,
-            PolicySettings(),
-            partial=True,
-            version=_VERSION,
-        )
-        return made.objects
+        made = tabulated(policies, exceptions, corpus.surroundings, catalogue, PolicySettings())
+        return compile_(made, partial=True, version=_VERSION).objects
 
     return install

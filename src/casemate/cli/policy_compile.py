@@ -16,6 +16,7 @@ from casemate.model.policy import PolicySettings
 from casemate.policy.compile import gatekeeper, kyverno, native, static
 from casemate.policy.compile.gaps import Gap
 from casemate.policy.compile.native import Compiled
+from casemate.policy.compile.tables import tabulated
 from casemate.report.policy_compiled import compiled_json, compiled_yaml, document
 from casemate.sources.policies import PolicyInput
 
@@ -79,15 +80,8 @@ def _tell(gaps: Sequence[Gap]) -> None:
 
 def _compiled(written: PolicyInput, to: Target, version: str, *, partial: bool) -> Compiled:
     make = {"kyverno": kyverno.compile, "gatekeeper": gatekeeper.compile}.get(to, native.compile)
-    compiled = make(
-        written.policies,
-        written.exceptions,
-        written.surroundings,
-        tables.load(),
-        PolicySettings(),
-        partial=partial,
-        version=version,
-    )
+    made = tabulated(written.policies, written.exceptions, written.surroundings, tables.load(), PolicySettings())
+    compiled = make(made, partial=partial, version=version)
     return static.static(compiled, version) if to == "static" else compiled
 
 

@@ -14,13 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from casemate.catalogue.tables import Catalogue
 from casemate.model.policy import Mode, Policy, PolicyException, PolicySettings
-from casemate.model.surroundings import Surroundings
 from casemate.policy.compile import native
 from casemate.policy.compile.gaps import Gap, refuse
 from casemate.policy.compile.native import Compiled, Object
-from casemate.policy.compile.tables import tables
+from casemate.policy.compile.tables import Tables
 
 TARGET: Final = "admission.k8s.gatekeeper.sh"
 ENGINE: Final = "K8sNativeValidation"
@@ -49,40 +47,20 @@ _NEEDS: Final = (
 )
 
 
-def compile(  # noqa: A001
-    policies: Sequence[Policy],
-    exceptions: Sequence[PolicyException],
-    surroundings: Surroundings,
-    catalogue: Catalogue,
-    settings: PolicySettings,
-    *,
-    partial: bool,
-    version: str,
-) -> Compiled:
-    """The objects for Gatekeeper that do what these documents say. `version` is Kubernetes'.
+def compile(made: Tables, *, partial: bool, version: str) -> Compiled:  # noqa: A001
+    """The objects for Gatekeeper that do what the documents of these tables say. `version` is Kubernetes'.
 
     Raises as `casemate.policy.compile.native.compile` does.
     """
     native.parse_version(version)
-    numbered = tables(policies, exceptions, surroundings, catalogue, settings).policies
-    changing = [each for each in numbered if each.spec.default and each.spec.mode is Mode.ENFORCE]
-    own = tuple(gap for each in changing for gap in _gaps(each, exceptions))
+    changing = [each for each in made.policies if each.spec.default and each.spec.mode is Mode.ENFORCE]
+    own = tuple(gap for each in changing for gap in _gaps(each, made.exceptions))
     if not partial:
         refuse(own, "Gatekeeper")
     newest = ".".join(map(str, native.MUTATING_SINCE))
-    made = native.compile(
-        policies,
-        exceptions,
-        surroundings,
-        catalogue,
-        settings,
-        partial=partial,
-        version=newest,
-        target="Gatekeeper",
-        authorizes=False,
-    )
-    mutators = [one for number, each in enumerate(changing) for one in _assigns(each, number, settings)]
-    return Compiled((*mutators, *_templates(made.objects, settings)), (*made.gaps, *own, *_NEEDS))
+    compiled = native.compile(made, partial=partial, version=newest, target="Gatekeeper", authorizes=False)
+    mutators = [one for number, each in enumerate(changing) for one in _assigns(each, number, made.settings)]
+    return Compiled((*mutators, *_templates(compiled.objects, made.settings)), (*compiled.gaps, *own, *_NEEDS))
 
 
 def _gaps(policy: Policy, exceptions: Sequence[PolicyException]) -> Iterator[Gap]:

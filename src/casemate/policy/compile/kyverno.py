@@ -12,12 +12,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from casemate.catalogue.tables import Catalogue
-from casemate.model.policy import Policy, PolicyException, PolicySettings
-from casemate.model.surroundings import Surroundings
 from casemate.policy.compile import native
 from casemate.policy.compile.gaps import Gap
 from casemate.policy.compile.native import Compiled, Object
+from casemate.policy.compile.tables import Tables
 
 API_VERSION: Final = "policies.kyverno.io/v1"
 _KINDS: Final = {
@@ -31,34 +29,15 @@ _NEEDS: Final = Gap(
 )
 
 
-def compile(  # noqa: A001
-    policies: Sequence[Policy],
-    exceptions: Sequence[PolicyException],
-    surroundings: Surroundings,
-    catalogue: Catalogue,
-    settings: PolicySettings,
-    *,
-    partial: bool,
-    version: str,
-) -> Compiled:
-    """The Kyverno policies that do what these documents say. `version` is Kubernetes'; Kyverno changes by webhook.
+def compile(made: Tables, *, partial: bool, version: str) -> Compiled:  # noqa: A001
+    """The Kyverno policies that do what the documents of these tables say, for that version of Kubernetes.
 
-    Raises as `casemate.policy.compile.native.compile` does.
+    Its defaults are set by webhook, whatever the version. Raises as `casemate.policy.compile.native.compile` does.
     """
     native.parse_version(version)
     newest = ".".join(map(str, native.MUTATING_SINCE))
-    made = native.compile(
-        policies,
-        exceptions,
-        surroundings,
-        catalogue,
-        settings,
-        partial=partial,
-        version=newest,
-        target="Kyverno",
-        authorizes=False,
-    )
-    return Compiled(tuple(_objects(made.objects)), (*made.gaps, _NEEDS))
+    compiled = native.compile(made, partial=partial, version=newest, target="Kyverno", authorizes=False)
+    return Compiled(tuple(_objects(compiled.objects)), (*compiled.gaps, _NEEDS))
 
 
 def _objects(objects: Sequence[Object]) -> list[Object]:

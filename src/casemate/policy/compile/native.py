@@ -19,10 +19,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from casemate.catalogue.tables import Catalogue
 from casemate.errors import InputError
-from casemate.model.policy import Mode, Policy, PolicyException, PolicySettings
-from casemate.model.surroundings import Surroundings
+from casemate.model.policy import Mode, Policy
 from casemate.policy.compile import (
     anchors,
     cel,
@@ -39,7 +37,7 @@ from casemate.policy.compile import (
 from casemate.policy.compile.cel import Variable
 from casemate.policy.compile.estimate import Size
 from casemate.policy.compile.gaps import Gap
-from casemate.policy.compile.tables import Tables, tables
+from casemate.policy.compile.tables import Tables
 
 Object: TypeAlias = dict[str, object]
 
@@ -69,24 +67,19 @@ class Compiled:
 
 
 def compile(  # noqa: A001
-    policies: Sequence[Policy],
-    exceptions: Sequence[PolicyException],
-    surroundings: Surroundings,
-    catalogue: Catalogue,
-    settings: PolicySettings,
+    made: Tables,
     *,
     partial: bool,
     version: str,
     target: str = "Kubernetes by itself",
     authorizes: bool = True,
 ) -> Compiled:
-    """The admission policies that do what these documents say.
+    """The admission policies that do what the documents of these tables say.
 
     `version` is the cluster's, such as `1.36`; `target` is who runs them, for messages, and `authorizes` whether their
     expressions can ask what a service account may do. Raises `RefusedError` when something would be left open and
     `partial` is not set, `InputError` when it would pass the API server's limits.
     """
-    made = tables(policies, exceptions, surroundings, catalogue, settings)
     parsed = parse_version(version)
     found = (*gaps.of_cel(made), *gaps.of_rights(made, authorizes=authorizes), *_gaps(made, parsed))
     if not partial:

@@ -70,7 +70,7 @@ class Tables:
         return self.names(lambda each: each.boundary >= wanted)
 
 
-def tables(
+def tabulated(
     policies: Sequence[Policy],
     exceptions: Sequence[PolicyException],
     surroundings: Surroundings,

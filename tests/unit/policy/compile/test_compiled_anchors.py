@@ -11,7 +11,7 @@ from casemate import catalogue
 from casemate.model.policy import PolicySettings
 from casemate.model.surroundings import Surroundings
 from casemate.policy.compile import anchors
-from casemate.policy.compile.tables import tables
+from casemate.policy.compile.tables import tabulated
 
 
 @pytest.mark.parametrize(
@@ -24,5 +24,5 @@ from casemate.policy.compile.tables import tables
     ],
 )
 def test_an_object_that_is_not_there_has_no_labels(old: Any, labels: dict[str, str]) -> None:
-    made = tables((), (), Surroundings(), catalogue.load(), PolicySettings())
+    made = tabulated((), (), Surroundings(), catalogue.load(), PolicySettings())
     assert cel.evaluate(anchors.variables(made)["before"], {"oldObject": old}) == labels

@@ -17,6 +17,7 @@ from casemate.model.surroundings import Surroundings
 from casemate.policy.compile import cost, gatekeeper, kyverno, native, static
 from casemate.policy.compile.estimate import Size, estimate
 from casemate.policy.compile.native import Compiled
+from casemate.policy.compile.tables import tabulated
 
 TENANTS = """
 match: {namespaces: {labels: {tenancy: shared}}}
@@ -41,7 +42,8 @@ def made(
     version: str = "1.36",
     around: Surroundings = CLUSTER,
 ) -> Compiled:
-    return TARGETS[to](policies, exceptions, around, tables.load(), PolicySettings(), partial=partial, version=version)
+    written = tabulated(policies, exceptions, around, tables.load(), PolicySettings())
+    return TARGETS[to](written, partial=partial, version=version)
 
 
 def kinds(compiled: Compiled) -> list[str]:

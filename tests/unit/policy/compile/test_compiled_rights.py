@@ -12,13 +12,15 @@ from casemate.errors import InputError, RefusedError
 from casemate.model.policy import Policy, PolicySettings
 from casemate.policy.compile import cost, gatekeeper, kyverno, native, static
 from casemate.policy.compile.native import Compiled
+from casemate.policy.compile.tables import tabulated
 
 TARGETS = {"native": native.compile, "kyverno": kyverno.compile, "gatekeeper": gatekeeper.compile}
 CHECK = 350_000
 
 
 def made(*policies: Policy, to: str = "native", partial: bool = False) -> Compiled:
-    return TARGETS[to](policies, (), CLUSTER, tables.load(), PolicySettings(), partial=partial, version="1.36")
+    written = tabulated(policies, (), CLUSTER, tables.load(), PolicySettings())
+    return TARGETS[to](written, partial=partial, version="1.36")
 
 
 def using(name: str = "p", **spec: Any) -> Policy:
