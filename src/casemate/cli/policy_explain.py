@@ -44,7 +44,7 @@ class Asking:
         return Asked(
             operation=Operation(self.operation),
             user=self.user,
-            groups=tuple(filter(None, self.groups.split(","))),
+            groups=_listed(self.groups),
             labels=None if self.namespace_labels is None else labels(self.namespace_labels),
         )
 
@@ -86,10 +86,15 @@ def explain(
     return 1 if decision(items) is Decision.DENY else 0
 
 
+def _listed(text: str) -> tuple[str, ...]:
+    """What stands between commas, without the blanks that people put there."""
+    return tuple(filter(None, map(str.strip, text.split(","))))
+
+
 def labels(text: str) -> dict[str, str]:
     """The labels of `key=value,…`. Raises `InputError`."""
     found = {}
-    for each in filter(None, text.split(",")):
+    for each in _listed(text):
         key, separator, value = each.partition("=")
         if not separator or not key:
             fix = "write key=value, with commas between"

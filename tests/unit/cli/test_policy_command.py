@@ -91,6 +91,7 @@ def test_a_policy_for_users_is_asked_when_it_is_known_who_asks(here, capsys):
     Path("policy.yaml").write_text(POLICY.replace("{namespaces: {labels: {tenancy: shared}}}", "{groups: [devs]}"))
     assert explained(capsys, "runc.yaml")[1]["reasons"][0]["rule"] == "identity-unknown"
     assert explained(capsys, "runc.yaml", "--user", "a", "--groups", "ops,devs")[0] == 1
+    assert explained(capsys, "runc.yaml", "--user", "a", "--groups", "ops, devs")[0] == 1
 
 
 MATCH = "{namespaces: {labels: {tenancy: shared}}}"
