@@ -72,12 +72,22 @@ class Running:
         self.folder = folder
         self._flags = flags or (f"--disable-admission-plugins={WITHOUT}",)
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._etcd = 0
 
     def __enter__(self) -> Cluster:
         etcd, peer, port = free_port(), free_port(), free_port()
+        self._etcd = etcd
         self._start("etcd", *_etcd(self.folder, etcd, peer))
         _sign(self.folder)
         self._start("kube-apiserver", *_server(self.folder, etcd, port), *self._flags)
+        cluster = Cluster(self.folder, port)
+        self._wait(cluster)
+        return cluster
+
+    def beside(self, *flags: str) -> Cluster:
+        """One more API server on the same etcd, with other flags."""
+        port = free_port()
+        self._start("kube-apiserver-beside", *_server(self.folder, self._etcd, port), *flags)
         cluster = Cluster(self.folder, port)
         self._wait(cluster)
         return cluster
