@@ -14,12 +14,16 @@ import yaml
 from crds import definitions
 from objects import IMAGE, cluster_objects, own_policy, workload_objects
 
-from casemate import __version__
 from casemate.admission import webhooks
 
 FOLDER = Path(__file__).parent
+sys.path.append(str(FOLDER.parent))
+
+import package  # noqa: E402
+
 NAMESPACE = "casemate-system"
 _NOTE = "# Written by deploy/admit/generate.py.\n"
+_ABOUT = "Isolation policies, enforced where Kubernetes accepts objects"
 
 # What the chart fills in, by the text that stands there in the objects.
 _VALUES = {
@@ -57,7 +61,7 @@ def files() -> dict[str, str]:
         "helm/templates/casemate.yaml": _chart(_documents(running)),
         "helm/templates/webhooks.yaml": _chart(_with_custom(_documents(hooks))),
         "helm/templates/policy.yaml": _chart(_documents([own_policy(NAMESPACE)])),
-        "helm/Chart.yaml": _documents([_metadata()]),
+        "helm/Chart.yaml": _documents([package.chart("casemate", _ABOUT)]),
         "helm/values.yaml": _DEFAULTS,
     }
 
@@ -97,25 +101,8 @@ def _with_custom(text: str) -> str:
     return text.replace(ends, ends + _CUSTOM)
 
 
-def _metadata() -> dict[str, Any]:
-    return {
-        "apiVersion": "v2",
-        "name": "casemate",
-        "description": "Isolation policies, enforced where Kubernetes accepts objects",
-        "type": "application",
-        "version": __version__,
-        "appVersion": __version__,
-        "kubeVersion": ">=1.30.0-0",
-    }
-
-
 def _documents(objects: list[dict[str, Any]]) -> str:
-    return _NOTE + "---\n".join(yaml.dump(each, Dumper=_Plain, sort_keys=False, width=110) for each in objects)
-
-
-class _Plain(yaml.SafeDumper):
-    def ignore_aliases(self, _data: Any) -> bool:
-        return True
+    return _NOTE + "---\n".join(yaml.dump(each, Dumper=package.Dumper, sort_keys=False, width=110) for each in objects)
 
 
 def _chart(text: str) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from casemate import __version__
 
 FOLDER = Path(__file__).parent
+sys.path.append(str(FOLDER.parent))
+
+import package  # noqa: E402
+from package import Object  # noqa: E402
+
 NAMESPACE = "casemate-node"
 IMAGE = f"registry.example/casemate:{__version__}"
 _NOTE = "# Written by deploy/node/node_manifests.py.\n"
@@ -25,8 +28,6 @@ _VALUES = {
     "        casemate.dev/prepare: 'true'\n": "{{ toYaml .Values.nodeSelector | indent 8 }}\n",
 }
 
-Object = dict[str, Any]
-
 
 def objects() -> list[Object]:
     """Everything but the namespace."""
@@ -37,23 +38,15 @@ def files() -> dict[str, str]:
     """The text of each file, by its path in this folder."""
     resources = ["namespace.yaml", "casemate-node.yaml"]
     kustomization = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": resources}
-    chart = {
-        "apiVersion": "v2",
-        "name": _NAME,
-        "description": "Prepares labelled nodes for more container runtimes, one at a time",
-        "type": "application",
-        "version": __version__,
-        "appVersion": __version__,
-        "kubeVersion": ">=1.30.0-0",
-    }
+    chart = package.chart(_NAME, "Prepares labelled nodes for more container runtimes, one at a time")
     values = {"image": IMAGE, "action": "apply", "handlers": [], "nodeSelector": _SELECTOR}
     return {
-        "kustomize/namespace.yaml": _documents([_namespace()]),
-        "kustomize/casemate-node.yaml": _documents(objects()),
-        "kustomize/kustomization.yaml": _documents([kustomization]),
-        "helm/Chart.yaml": _documents([chart]),
-        "helm/values.yaml": _documents([values]),
-        "helm/templates/casemate-node.yaml": _templated(_documents(objects())),
+        "kustomize/namespace.yaml": package.documents(_NOTE, [_namespace()]),
+        "kustomize/casemate-node.yaml": package.documents(_NOTE, objects()),
+        "kustomize/kustomization.yaml": package.documents(_NOTE, [kustomization]),
+        "helm/Chart.yaml": package.documents(_NOTE, [chart]),
+        "helm/values.yaml": package.documents(_NOTE, [values]),
+        "helm/templates/casemate-node.yaml": package.templated(package.documents(_NOTE, objects()), _VALUES),
     }
 
 
@@ -144,32 +137,5 @@ def _named(kind: str, name: str, namespace: str = "") -> Object:
     return {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": meta}
 
 
-class _Dumper(yaml.SafeDumper):
-    """No anchors; a script is a block of text."""
-
-    def ignore_aliases(self, _: Any) -> bool:
-        return True
-
-
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-
-
-_Dumper.add_representer(str, _text)
-
-
-def _documents(found: list[Object]) -> str:
-    return _NOTE + yaml.dump_all(found, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
-
-
-def _templated(text: str) -> str:
-    for plain, value in _VALUES.items():
-        if plain not in text:
-            raise ValueError(f"the chart's {plain!r} is not in the objects")
-        text = text.replace(plain, value)
-    return text
-
-
 if __name__ == "__main__":
-    for path, written in files().items():
-        (FOLDER / path).write_text(written, encoding="utf-8")
+    package.write(FOLDER, files())

@@ -9,16 +9,19 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from casemate import __version__
 from casemate.prove.probe_pods import NAMESPACE as PROBES
 from casemate.prove.published import NAMESPACE
 
 FOLDER = Path(__file__).parent
+sys.path.append(str(FOLDER.parent))
+
+import package  # noqa: E402
+from package import Object  # noqa: E402
+
 IMAGE = f"registry.example/casemate-prove:{__version__}"
 SOCKET = "/run/containerd/containerd.sock"
 _NOTE = "# Written by deploy/prove/prove_manifests.py.\n"
@@ -35,8 +38,6 @@ _VALUES = {
     "        casemate.dev/prove: 'true'\n": "{{ toYaml .Values.nodeSelector | indent 8 }}\n",
 }
 
-Object = dict[str, Any]
-
 
 def objects() -> list[Object]:
     """Everything but the namespaces, and the Secret with the key."""
@@ -47,23 +48,17 @@ def files() -> dict[str, str]:
     """The text of each file, by its path in this folder."""
     resources = ["namespace.yaml", "casemate-prove.yaml"]
     kustomization = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": resources}
-    chart = {
-        "apiVersion": "v2",
-        "name": _NAME,
-        "description": "Proves the boundaries of labelled nodes, and publishes what it found",
-        "type": "application",
-        "version": __version__,
-        "appVersion": __version__,
-        "kubeVersion": ">=1.30.0-0",
-    }
+    chart = package.chart(_NAME, "Proves the boundaries of labelled nodes, and publishes what it found")
     values = {"image": IMAGE, "socket": SOCKET, "nodeSelector": _SELECTOR}
     return {
-        "kustomize/namespace.yaml": _documents([_namespace(NAMESPACE, "privileged"), _namespace(PROBES, "restricted")]),
-        "kustomize/casemate-prove.yaml": _documents(objects()),
-        "kustomize/kustomization.yaml": _documents([kustomization]),
-        "helm/Chart.yaml": _documents([chart]),
-        "helm/values.yaml": _documents([values]),
-        "helm/templates/casemate-prove.yaml": _templated(_documents(objects())),
+        "kustomize/namespace.yaml": package.documents(
+            _NOTE, [_namespace(NAMESPACE, "privileged"), _namespace(PROBES, "restricted")]
+        ),
+        "kustomize/casemate-prove.yaml": package.documents(_NOTE, objects()),
+        "kustomize/kustomization.yaml": package.documents(_NOTE, [kustomization]),
+        "helm/Chart.yaml": package.documents(_NOTE, [chart]),
+        "helm/values.yaml": package.documents(_NOTE, [values]),
+        "helm/templates/casemate-prove.yaml": package.templated(package.documents(_NOTE, objects()), _VALUES),
     }
 
 
@@ -172,32 +167,5 @@ def _cluster_wide(kind: str) -> Object:
     return {"apiVersion": _ADMISSION, "kind": kind, "metadata": {"name": _NAME, "labels": _LABELS}}
 
 
-class _Dumper(yaml.SafeDumper):
-    """No anchors; a script is a block of text."""
-
-    def ignore_aliases(self, _: Any) -> bool:
-        return True
-
-
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-
-
-_Dumper.add_representer(str, _text)
-
-
-def _documents(found: list[Object]) -> str:
-    return _NOTE + yaml.dump_all(found, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
-
-
-def _templated(text: str) -> str:
-    for plain, value in _VALUES.items():
-        if plain not in text:
-            raise ValueError(f"the chart's {plain!r} is not in the objects")
-        text = text.replace(plain, value)
-    return text
-
-
 if __name__ == "__main__":
-    for path, written in files().items():
-        (FOLDER / path).write_text(written, encoding="utf-8")
+    package.write(FOLDER, files())
