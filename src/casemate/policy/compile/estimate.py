@@ -37,7 +37,6 @@ _TEXT: Final = 26
 
 _WORD: Final = re.compile(r"'(?:[^'\\]|\\.)*'|[A-Za-z_][A-Za-z0-9_]*|\d+|==|!=|<=|>=|&&|\|\||\.\?|[^\s]")
 _LOOPS: Final = frozenset({"filter", "map", "exists", "all"})
-_OPENING: Final = {"(": ")", "[": "]", "{": "}"}
 _STEP: Final = 4
 _LIST, _MAP = 10, 30
 _CHECK: Final = 350_000
