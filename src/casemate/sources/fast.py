@@ -22,7 +22,7 @@ import msgspec
 import yaml12
 
 from casemate.sources import fast_twice
-from casemate.sources.fast_layout import Layout, lay_out
+from casemate.sources.fast_layout import Outline, lay_out
 from casemate.sources.fast_lines import NotPlainError
 from casemate.sources.marks import Marks, Path
 from casemate.sources.parse import MAX_BYTES, parse
@@ -64,7 +64,7 @@ class Written(msgspec.Struct, frozen=True):
     """One document or list item as written: its value and the line where it begins.
 
     `text` is the document's, which begins in line `begin`, unless the exact parser read it: the value may be inexact,
-    but not where there is a `layout`. Of a list's document, this is the value at `item`. `marks` are positions where
+    but not where there is an `outline`. Of a list's document, this is the value at `item`. `marks` are positions where
     the exact parser gave them, `shift` lines higher.
     """
 
@@ -76,7 +76,7 @@ class Written(msgspec.Struct, frozen=True):
     item: int | None = None
     marks: Marks | None = None
     shift: int = 0
-    layout: Layout | None = None
+    outline: Outline | None = None
 
     def where(self, path: Path = ()) -> str:
         """`file:line:column` of a field, or of the nearest thing around it whose position is known."""
@@ -193,16 +193,15 @@ def _document(text: str, file: str, line: int) -> Iterator[Written | Problem]:
     if "kind" not in text and "\\" not in text:
         yield Written(None, file, line)
         return
-    layout = None
+    outline = None
     try:
-        layout, said = lay_out(text)
-        value = layout.value(said)
+        outline, value = lay_out(text)
     except NotPlainError:
         value = _parsed(text)
     if value is None:
         yield from _exact(text.encode(), file, line)
     else:
-        yield from _opened(Written(value, file, line, text, line, layout=layout))
+        yield from _opened(Written(value, file, line, text, line, outline=outline))
 
 
 def _parsed(text: str) -> Plain | None:
@@ -261,7 +260,7 @@ def _opened(written: Written, depth: int = 0) -> Iterator[Written]:
             inner = Written(typed, written.file, lines[index], marks=marks, shift=written.shift)
             yield from _opened(inner, depth=depth + 1)
         else:
-            known = (written.text, written.begin, index, marks, written.shift, written.layout)
+            known = (written.text, written.begin, index, marks, written.shift, written.outline)
             yield Written(typed, written.file, lines[index], *known)
 
 

@@ -16,7 +16,7 @@ column and is deeper all the same.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
@@ -28,7 +28,7 @@ _LONGEST: Final = 200
 
 _PLAIN: Final = r"(?![,\[\]{}#&*!|>'\"%@`?:<]|-(?: |\Z))(?:[!-~]*[!-9;-~])(?: +(?!#)[!-~]*[!-9;-~])*"
 _FLAT: Final = r"\"[ !#-\[\]-~]*\"|'[ -&(-~]*'|-{0,2}[a-zA-Z0-9_./][\w./=-]*"
-_KEY: Final = re.compile(r"( *(?:- +)*)(\"?)([a-zA-Z_./][\w./-]*)\2:", re.ASCII)
+_KEY: Final = re.compile(r"( *(?:- +)*)(\"?)([a-zA-Z_./][\w./-]*)\2", re.ASCII)
 _DASHES: Final = re.compile(r" *((?:-(?: +|\Z))*)")
 _VALUE: Final = re.compile(
     rf"(?:({_PLAIN})|\"([ !#-\[\]-~]*)\"|'([ -&(-~]*)'|\*([\w-]+)|(\{{ *\}})"
@@ -54,7 +54,7 @@ class Kind(NamedTuple):
 
 VALUE: Final = Kind()
 _FLOW: Final = Kind(flow=True)
-_BELOW: Final = Kind(below=True)
+BELOW: Final = Kind(below=True)
 
 LineValue: TypeAlias = "Scalar | list[Scalar] | dict[str, Scalar]"
 
@@ -72,6 +72,11 @@ class Head:
     key: str | None = None
     value_level: int = 0
     kind: Kind = VALUE
+
+    @property
+    def hides(self) -> bool:
+        """Whether a line alone does not tell what stands where: one with an alias, or with a dash and nothing else."""
+        return self.kind is not VALUE and (bool(self.kind.alias) or (self.key is None and self.kind.below))
 
 
 class Line(NamedTuple):
@@ -102,30 +107,35 @@ LINES: Final = Lines()
 
 def _line(text: str) -> Line:
     key, colon, value = text.partition(": ")
-    if colon and (place := _place(f"{key}:")):
+    if colon and (heads := _keyed(key)) is not None:
         kind, said = _value(value.lstrip(" "))
-        return Line(_head(*place, 0, kind), said)
-    if text.endswith(":") and (place := _place(text)):
-        return Line(_head(*place, 0, _BELOW))
+        return Line(heads[kind], said)
+    if text.endswith(":") and (heads := _keyed(text[:-1])) is not None:
+        return Line(heads[BELOW])
     found = _DASHES.match(text)
     assert found
     if found[1]:
-        first, *inner = _dashes(found[0])
         kind, said = _value(text[found.end() :])
-        return Line(_head(first, tuple(inner), None, 2 * found.end(), kind), said)
+        return Line(_dashed(found[0])[kind], said)
     if _COMMENT.fullmatch(text, found.end()):
         return _NOTHING
     raise NotPlainError
 
 
+class _Heads(dict[Kind, Head]):
+    """Heads of lines that differ in their kind, as this one does."""
+
+    def __init__(self, head: Head) -> None:
+        self._head = head
+
+    def __missing__(self, kind: Kind) -> Head:
+        made = self[kind] = replace(self._head, kind=kind)
+        return made
+
+
 @lru_cache(maxsize=16384)
-def _head(level: int, inner: tuple[int, ...], key: str | None, value_level: int, kind: Kind) -> Head:
-    return Head(level, inner, key, value_level, kind)
-
-
-@lru_cache(maxsize=4096)
-def _place(text: str) -> tuple[int, tuple[int, ...], str] | None:
-    """The levels and the key of a line that begins with this text; None where there is no key that is plain."""
+def _keyed(text: str) -> _Heads | None:
+    """The heads of lines that begin with this text and a colon; None where that is no key that is plain."""
     found = _KEY.fullmatch(text)
     if found is None:
         return None
@@ -133,7 +143,14 @@ def _place(text: str) -> tuple[int, tuple[int, ...], str] | None:
     if not quote and scalars.plain(key) != key:
         return None
     first, *inner = (*_dashes(dashes), 2 * len(dashes))
-    return first, tuple(inner), key
+    return _Heads(Head(first, tuple(inner), key))
+
+
+@lru_cache(maxsize=1024)
+def _dashed(text: str) -> _Heads:
+    """The heads of lines that begin with these dashes, and have no key."""
+    first, *inner = _dashes(text)
+    return _Heads(Head(first, tuple(inner), None, 2 * len(text)))
 
 
 def _dashes(text: str) -> tuple[int, ...]:
@@ -146,7 +163,7 @@ def _value(text: str) -> tuple[Kind, LineValue]:
         raise NotPlainError
     match found.lastindex:
         case None:
-            return _BELOW, None
+            return BELOW, None
         case 1:
             return VALUE, _plain(found[1])
         case 2 | 3 as quoted:

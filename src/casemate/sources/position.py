@@ -2,7 +2,7 @@
 
 1. The layout of the document that a workload came from tells, where its lines are plain
    (`casemate.sources.fast_layout`); else the exact parser, which keeps the position of each value. The file is read
-   again, unless the layout is at hand.
+   again, unless its outline is at hand.
 2. Of a list, it is the item that begins in the workload's line.
 3. What cannot be read again keeps the position of its document.
 """
@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from casemate.model.workload import Source
 from casemate.sources.fast_files import Content, read
-from casemate.sources.fast_layout import Layout, Position, lay_out
+from casemate.sources.fast_layout import Outline, Position, lay_out, layout_of
 from casemate.sources.fast_lines import NotPlainError
 from casemate.sources.marks import Marks, Path, steps
 from casemate.sources.parse import parse
@@ -28,9 +28,9 @@ _SEPARATOR = re.compile(r"^---(?=\s|\Z)", re.MULTILINE)
 
 
 class Seen(NamedTuple):
-    """The layout of a document that was read, and the line of its file that it begins in."""
+    """The outline of a document that was read, and the line of its file that it begins in."""
 
-    layout: Layout
+    outline: Outline
     begin: int
 
 
@@ -58,8 +58,9 @@ def locate(
 
 
 def _by_layout(seen: Seen, line: int, paths: Sequence[Path]) -> list[Position] | None:
-    layout, lines = seen.layout, seen.begin - 1
+    lines = seen.begin - 1
     try:
+        layout = layout_of(seen.outline)
         root = layout.object(line - lines)
         if root is None:
             return None

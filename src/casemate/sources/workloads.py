@@ -35,7 +35,7 @@ from casemate.sources.shape import Template, bare_containers, is_built_in, templ
 from casemate.sources.surroundings import Neighbours
 
 _REMEMBERED = 64 << 20
-"""Bytes: of so much input the layout is kept, so that the lines of findings take no second look at the files."""
+"""Bytes: of so much input the outline is kept, so that the lines of findings take no second look at the files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +155,8 @@ class _Gathering:
                 self._skipped.append(found)
             else:
                 self.workloads.append(found)
-                if written.layout and self._size <= _REMEMBERED:
-                    self._seen[written.file, written.line] = Seen(written.layout, written.begin)
+                if written.outline and self._size <= _REMEMBERED:
+                    self._seen[written.file, written.line] = Seen(written.outline, written.begin)
 
 
 def _chart_of(content: Content) -> str:
