@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 from cyclopts import App, CycloptsError
 
 from casemate import __version__
 from casemate.errors import CasemateError
 
+FAILED = 1
 INTERRUPTED = 130
+NOT_READ = 141
+"""As a shell tells of a program whose reader went away: what was found is not known, so it is no 0."""
 BAD_USAGE = 2
 MISSING = 3
 
@@ -39,7 +43,11 @@ app.command("casemate.cli.node:app", name="node", help="Inspect a node's runtime
 
 def main() -> None:
     """Run the command line and exit with its code (DESIGN.md section 4)."""
-    sys.exit(run_command(sys.argv[1:]))
+    with Path(os.devnull).open("w") as nowhere:
+        # Python has no stream where the caller closed it (`>&-`). The exit code tells all the same.
+        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
+        code = run_command(sys.argv[1:])
+    sys.exit(code)
 
 
 def run_command(arguments: list[str]) -> int:
@@ -49,6 +57,7 @@ def run_command(arguments: list[str]) -> int:
     arguments = [each for each in own if each != "--debug"] + arguments[len(own) :]
     try:
         result = app(arguments, exit_on_error=False, print_error=False)
+        sys.stdout.flush()
     except CycloptsError as error:
         known = [each for each in arguments[:1] if each in app]
         return _complain(str(error), BAD_USAGE, " ".join(["casemate", *known, "--help"]))
@@ -67,9 +76,20 @@ def run_command(arguments: list[str]) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # The reader (head, less) has gone: no message, and none at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        _forget_output()
+        return NOT_READ
+    except OSError as error:
+        if debug:
+            raise
+        _forget_output()
+        where = f"{error.filename}: " if error.filename else ""
+        return _complain(f"{where}{error.strerror or error}", FAILED, "--debug shows where it happened")
     return result if isinstance(result, int) else 0
+
+
+def _forget_output() -> None:
+    """Let what is still to be written go nowhere, so that Python does not fail again when it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _missing_module(error: ImportError) -> str:
