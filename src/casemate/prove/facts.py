@@ -13,10 +13,10 @@ from casemate.prove.vmm import Monitor
 @dataclass(frozen=True)
 class Found:
     """A process of the node that carries a challenge. `inside` says that it is the sandbox's: by cgroup and by pid
-    namespace."""
+    namespace; None where it had ended before that could be seen."""
 
     pid: int
-    inside: bool
+    inside: bool | None
 
 
 @dataclass(frozen=True)

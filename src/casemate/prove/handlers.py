@@ -263,7 +263,13 @@ async def _alive(bench: Bench, tried: _Tried) -> bool:
 
 def _find(seen: Sequence[Seen], mine: Sequence[Seen], word: str, kernel: NodeKernel) -> tuple[Found, ...]:
     own = {each.pid for each in mine}
-    return tuple(Found(each.pid, each.pid in own and _apart(each.pid, kernel)) for each in seen if each.carries(word))
+    return tuple(_found(each.pid, own, kernel) for each in seen if each.carries(word))
+
+
+def _found(pid: int, own: set[int], kernel: NodeKernel) -> Found:
+    """Whose process it is. One that ends meanwhile leaves its cgroup and its namespaces first: that tells nothing."""
+    inside = pid in own and _apart(pid, kernel)
+    return Found(pid, None if not inside and tasks.ended(pid) else inside)
 
 
 def _apart(pid: int, kernel: NodeKernel) -> bool:

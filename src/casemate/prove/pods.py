@@ -2,8 +2,8 @@
 
 1. The handler that the Pod's class means must be the one that its sandbox was started under, as CRI noted it then. A
    sandbox of which nobody declares a handler cannot be compared.
-2. That handler must be proven in the same run: its challenge stands for the Pod's, because nothing is put into a
-   sandbox that somebody works in.
+2. That handler must be proven, in the same run or by one whose programs and configuration are there unchanged: its
+   challenge stands for the Pod's, because nothing is put into a sandbox that somebody works in.
 3. The Pod's processes on the node must be those of a sandbox of that handler, and no other (rules 5 to 8 of `rules`).
 4. On the node's kernel a Pod is `hardened` when all its processes are: a user namespace of their own, a seccomp
    filter, no new privileges, no capability, and confinement by the node's security module where it has one. Else it is
@@ -48,7 +48,7 @@ class RunningPod:
 
 
 async def prove_pods(bench: Bench, pods: Sequence[RunningPod], proofs: Sequence[Proof]) -> tuple[Proof, ...]:
-    """A proof for each Pod; `proofs` are those of handlers in this run."""
+    """A proof for each Pod; `proofs` are those of handlers that stand."""
     by_handler = {each.handler: each for each in proofs}
     return tuple([await _prove(bench, each, by_handler.get(each.born)) for each in pods])
 

@@ -2,7 +2,9 @@
 
 Rules:
 
-1. It proves all handlers at first, when a program or a configuration has changed, and four times an hour.
+1. It proves all handlers at first, when a program or a configuration has changed, and four times an hour. What could
+   not be shown is tried again after a minute; meanwhile an older proof of the same stands, until a quarter of an hour
+   before it would no longer count. A node that is busy is no weaker for it.
 2. When something has changed, what it published is marked stale before it is proven again.
 3. Probe Pods (those of the namespace `casemate-probe`) are proven once each, as soon as one of their containers runs,
    and published as long as it does. Which class a Pod has is not asked of the API server: the reader, who made the Pod,
@@ -19,12 +21,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 from urllib.parse import quote
 
 from casemate.engine.cri import cri_pb2 as pb
 from casemate.engine.cri.client import CriClient
 from casemate.errors import CasemateError
-from casemate.model.proof import Proof
+from casemate.model.proof import Proof, Result
 from casemate.prove import published, session
 from casemate.prove import watch as drift
 from casemate.prove.cluster_api import Cluster
@@ -32,6 +35,8 @@ from casemate.prove.probe_pods import NAMESPACE
 from casemate.prove.sandbox import Place
 from casemate.prove.session import Asked
 from casemate.sources.cluster_access import Access
+
+_RETRY_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -77,11 +82,30 @@ async def _turn(prober: Prober, now: _Round) -> None:
         if now.handlers:
             await _mark_stale(prober, now)
     if time.monotonic() >= now.due:
-        now.handlers, now.pods, now.unwritten = await session.prove(prober.place, Asked(node=prober.node)), {}, True
-        now.due, now.changed = time.monotonic() + published.RENEW_SECONDS, ()
+        proofs = await session.prove(prober.place, Asked(node=prober.node))
+        now.handlers, now.pods, now.unwritten = renewed(now.handlers, proofs), {}, True
+        shown = all(each.result is not Result.UNPROVABLE for each in proofs)
+        now.due = time.monotonic() + (published.RENEW_SECONDS if shown else _RETRY_SECONDS)
+        now.changed = ()
     await _prove_pods(prober, now)
     if now.unwritten:
         await _write(prober, now)
+
+
+def renewed(older: Sequence[Proof], found: Sequence[Proof]) -> tuple[Proof, ...]:
+    """The proofs that were found, but in place of what could not be shown the older one of the same (rule 1)."""
+    standing = {_bound(each): each for each in older if each.result is Result.PROVEN}
+    return tuple(_either(standing.get(_bound(each)), each) for each in found)
+
+
+def _either(older: Proof | None, found: Proof) -> Proof:
+    if older is None or found.result is not Result.UNPROVABLE:
+        return found
+    return older if found.time - older.time < published.FRESH_SECONDS - published.RENEW_SECONDS else found
+
+
+def _bound(proof: Proof) -> tuple[object, ...]:
+    return proof.subject, proof.boot, proof.configuration, proof.programs
 
 
 async def _mark_stale(prober: Prober, now: _Round) -> None:
@@ -101,7 +125,8 @@ async def _prove_pods(prober: Prober, now: _Round) -> None:
         del now.pods[uid]
     names = tuple(name for uid, name in running.items() if uid not in now.pods)
     if names:
-        found = await session.prove(prober.place, Asked(pods=names, node=prober.node))
+        asked = Asked(pods=names, node=prober.node, proven=now.handlers)
+        found = await session.prove(prober.place, asked)
         now.pods |= {each.uid: each for each in found if each.uid}
     now.unwritten = now.unwritten or bool(gone or names)
 

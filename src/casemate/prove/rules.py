@@ -100,8 +100,10 @@ def _challenge(name: str, challenge: Challenge, kind: Kind | None) -> Observatio
         apart = kind.boundary if kind and kind is not Kind.CONTAINER else None
         return on_node(name, apart, "answered inside, and is no process of the node")
     pids = ", ".join(str(each.pid) for each in challenge.found)
-    if not all(each.inside for each in challenge.found):
+    if any(each.inside is False for each in challenge.found):
         return on_node(name, Boundary.UNKNOWN, f"process {pids} of the node, outside of the sandbox")
+    if any(each.inside is None for each in challenge.found):
+        return on_node(name, None, f"process {pids} of the node, which ended while it was looked at")
     return on_node(name, Boundary.SHARED, f"process {pids} of the node")
 
 

@@ -35,6 +35,7 @@ class Asked:
     """What a person asked for: handlers, classes and Pods by name; `everything` that runs, and all handlers.
 
     All handlers when nothing is named. `declared` is what a cluster's objects say of this node, `node` its name there.
+    `proven` are proofs of handlers that stand: Pods are compared with those, and their handlers not tried again.
     """
 
     handlers: tuple[str, ...] = ()
@@ -43,6 +44,7 @@ class Asked:
     everything: bool = False
     declared: Declared | None = None
     node: str = ""
+    proven: tuple[Proof, ...] = ()
 
 
 def engine_place(paths: EnginePaths, settings: EngineSettings) -> Place:
@@ -70,10 +72,23 @@ async def prove(place: Place, asked: Asked) -> tuple[Proof, ...]:
             known = configured(await client.status(verbose=True))
             chosen = await _pods(client, place, asked, known)
             bench = Bench(client, place, asked.node or node.gather().name, await image.bring_in(client))
-            proofs = await handlers.prove_all(bench, _targets(asked, known, chosen))
-            proofs += await pods.prove_pods(bench, chosen, proofs)
+            targets_now = _targets(asked, known, chosen)
+            proofs = await handlers.prove_all(bench, targets_now) if targets_now else ()
+            standing = await _standing(bench, asked.proven, known)
+            proofs += await pods.prove_pods(bench, chosen, (*standing, *proofs))
         keep.keep(place.kept, proofs, (place.configuration, *_files(known)))
         return proofs
+
+
+async def _standing(bench: Bench, proven: Sequence[Proof], known: Mapping[str, Configured]) -> tuple[Proof, ...]:
+    """The proofs of handlers that were made of the very programs and configurations that are there now."""
+    found = []
+    for each in proven:
+        there = known.get(each.handler)
+        program = await bench.program(there.program if there else None)
+        if there and there.digest == each.configuration and handlers.used_programs(program) == each.programs:
+            found.append(each)
+    return tuple(found)
 
 
 async def sweep(place: Place) -> None:
@@ -87,7 +102,8 @@ def _targets(asked: Asked, known: Mapping[str, Configured], chosen: Sequence[Run
     """The handlers and classes to prove, those of Pods with them."""
     catalogue = runtimes.load()
     named = bool(asked.handlers or asked.classes or asked.pods)
-    names = dict.fromkeys((*asked.handlers, *(each.born for each in chosen if named)))
+    standing = {each.handler for each in asked.proven}
+    names = dict.fromkeys((*asked.handlers, *(each.born for each in chosen if named and each.born not in standing)))
     found: tuple[Target, ...] = ()
     if names or not named:
         found = targets.handlers(tuple(names), known, catalogue)

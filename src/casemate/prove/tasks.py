@@ -169,6 +169,11 @@ def look(pid: int, digests: Digests, proc: Path = PROC) -> Task | None:
         return None
 
 
+def ended(pid: int, proc: Path = PROC) -> bool:
+    """Whether the process has ended."""
+    return _gone(proc / str(pid))
+
+
 def _gone(folder: Path) -> bool:
     """Whether the process has ended; one that nobody has waited for yet has no program any more."""
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -13,6 +13,7 @@ import pytest
 from kubelet_pods import Object, casemate, pod, pods, read, ready_sandboxes, remove, start, until
 from node import NAME, Node
 
+from casemate.model.proof import Program, Proof, Result
 from casemate.prove import node_kernel, published
 from casemate.prove.published import ConfigMap
 
@@ -24,9 +25,11 @@ RUNTIME_CLASSES = "/apis/node.k8s.io/v1/runtimeclasses"
 
 @pytest.fixture(scope="module")
 def key(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The public key of a prober that has published."""
+    """The public key of a prober that has proven all handlers: where a machine is busy, what it could not show it tries
+    again after a minute."""
     folder = tmp_path_factory.mktemp("prover")
     prober.start(node, folder)
+    until(lambda: proven(node, folder / "pub"), lambda: prober.told(node), prober.SECONDS)
     yield folder / "pub"
     prober.stop(node)
     assert not [name for name in ready_sandboxes(node) if name.startswith("proof-")]
@@ -93,25 +96,46 @@ def test_assess_takes_the_published_proofs_of_its_own_accord(node: Node, key: Pa
     assert found["published"]["has"]["state"] == "proven"
 
 
-def test_options_that_pass_the_host_through_are_seen_in_the_cluster(node: Node, key: Path) -> None:
-    """gVisor's options change on the node: what was published is stale until it is proven again."""
-    file = node.engine.state / "shims" / "runsc" / "config.toml"
-    file.parent.mkdir(exist_ok=True)
-    assert not file.exists()
-    first = configuration(node, key)
-    file.write_text('[runsc_config]\nhost-uds = "all"\n')
-    until(lambda: configuration(node, key) not in (first, ""), lambda: prober.told(node), prober.SECONDS)
-    found = prove_cluster(node, key, "--class", "gvisor", code=1)["gvisor"]
-    file.unlink()
-    until(lambda: configuration(node, key) == first, lambda: prober.told(node), prober.SECONDS)
-    assert (found["shown"], found["result"]) == ("hardened", "weaker")
+def test_a_program_that_is_put_in_runscs_place_is_seen_in_the_cluster(node: Node, key: Path) -> None:
+    """What was published is stale at once; then it is proven again, and weaker."""
+    program = node.engine.root / "runtimes" / "runsc" / "runsc"
+    real = program.readlink()
+    honest = proven_with(node, key, "runsc")
+    put(program, lambda file: file.write_text(f'#!/bin/sh\nexec {real} --host-uds=all "$@"\n'))
+    try:
+        until(lambda: proven_with(node, key, "runsc") not in (honest, ()), lambda: prober.told(node), prober.SECONDS)
+        found = prove_cluster(node, key, "--class", "gvisor", code=1)["gvisor"]
+    finally:
+        put(program, lambda file: file.symlink_to(real))
+    assert found["result"] == "weaker"
+    until(lambda: proven_with(node, key, "runsc") == honest, lambda: prober.told(node), prober.SECONDS)
+    until(lambda: proven(node, key), lambda: prober.told(node), prober.SECONDS)
 
 
-def configuration(node: Node, key: Path) -> str:
-    """The configuration with which gVisor is proven now; empty while it is not."""
-    found = read(node, prober.CONFIG_MAP)
-    told = published.read(msgspec.convert(found, ConfigMap), node_kernel.look().boot_id, key, time.time())
-    return next((each.configuration for each in told.proofs if each.subject == "handler/runsc"), "")
+def put(program: Path, write: Callable[[Path], object]) -> None:
+    """Put a file in a program's place, from one moment to the next."""
+    fresh = program.with_suffix(".new")
+    write(fresh)
+    if not fresh.is_symlink():
+        fresh.chmod(0o755)
+    fresh.replace(program)
+
+
+def proven_with(node: Node, key: Path, name: str) -> tuple[Program, ...]:
+    """The programs that a handler was proven with; none while nothing counts."""
+    return next((each.programs for each in counting(node, key) if each.subject == f"handler/{name}"), ())
+
+
+def proven(node: Node, key: Path) -> bool:
+    """Whether all handlers are."""
+    found = counting(node, key)
+    return bool(found) and all(each.result is Result.PROVEN for each in found if not each.uid)
+
+
+def counting(node: Node, key: Path) -> tuple[Proof, ...]:
+    """The proofs that count now."""
+    found = msgspec.convert(read(node, prober.CONFIG_MAP), ConfigMap)
+    return published.read(found, node_kernel.look().boot_id, key, time.time()).proofs
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,8 @@ LESS_THAN_SHARED = [
 UNSEEN = [
     # what could not be observed, the facts, what is named
     ("not all of the node", replace(GVISOR, whole_node=False), SANDBOX),
+    ("a prober that ended", replace(CONTAINER, challenge=Challenge("", (Found(7, inside=None),))), SHARED),
+    ("a prober that ended", replace(GVISOR, command=Challenge("", (Found(7, inside=None),))), SANDBOX),
     ("a broken control", replace(GVISOR, control=Control(seen=False, value="not found")), SANDBOX),
     ("a broken control", replace(CONTAINER, control=Control(seen=False, value="not found")), SHARED),
     ("no answer", replace(GVISOR, challenge=of.REFUSED), SANDBOX),
