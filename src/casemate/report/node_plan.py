@@ -5,12 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
-import msgspec
 import yaml
 
 from casemate.model.node_plan import FileChange, Measured, Outcome, Plan, PlannedHandler, Restart
+from casemate.report.answer import answer, encoded
 
-API_VERSION = "casemate.dev/v1alpha1"
 LABEL = "node.casemate.dev/"
 _MIB = 1 << 20
 
@@ -23,45 +22,45 @@ def plan_text(plan: Plan) -> str:
 def plan_json(plan: Plan) -> str:
     """`kind: NodePlan` with one item per file (DESIGN.md section 4)."""
     return _json(
-        {
-            "apiVersion": API_VERSION,
-            "kind": "NodePlan",
-            "config": plan.config_file,
-            "socket": plan.socket,
-            "restart": _restart(plan.restart),
-            "handlers": [_handler(each) for each in plan.handlers],
-            "notes": list(plan.notes),
-            "items": [
+        answer(
+            "NodePlan",
+            config=plan.config_file,
+            socket=plan.socket,
+            restart=_restart(plan.restart),
+            handlers=[_handler(each) for each in plan.handlers],
+            notes=list(plan.notes),
+            items=[
                 {"path": each.path, "why": each.why, "diff": "\n".join(_diff(each)), "after": each.after}
                 for each in plan.changes
             ],
-        }
+        )
     )
 
 
 def outcome_text(outcome: Outcome) -> str:
-    """What was done, what the handlers cost, and the RuntimeClasses to create."""
+    """What was done, what the handlers cost, and the RuntimeClasses to create: after a trial YAML for `kubectl apply`."""
     lines = [f"changed {path}" for path in outcome.changed] or ["nothing was to be changed"]
     lines += [f"others changed {path} since: their changes stayed" for path in outcome.kept_edits]
     lines += [_measured(each) for each in outcome.measured]
-    text = "\n".join(lines) + "\n"
+    if not outcome.measured:
+        return "\n".join(lines) + "\n"
     classes = runtime_classes(outcome)
-    return f"{text}---\n{yaml.safe_dump_all(classes, sort_keys=False)}" if outcome.measured and classes else text
+    said = "".join(f"# {' '.join(line.split())}\n" for line in lines)
+    return f"{said}---\n{yaml.safe_dump_all(classes, sort_keys=False)}" if classes else said
 
 
 def outcome_json(outcome: Outcome) -> str:
     """`kind: NodeOutcome` with one item per handler."""
     measured = {each.handler: each for each in outcome.measured}
     return _json(
-        {
-            "apiVersion": API_VERSION,
-            "kind": "NodeOutcome",
-            "changed": list(outcome.changed),
-            "recovered": outcome.recovered,
-            "keptEdits": list(outcome.kept_edits),
-            "items": [_handler(each) | _cost(measured.get(each.name)) for each in outcome.handlers],
-            "runtimeClasses": runtime_classes(outcome),
-        }
+        answer(
+            "NodeOutcome",
+            changed=list(outcome.changed),
+            recovered=outcome.recovered,
+            keptEdits=list(outcome.kept_edits),
+            items=[_handler(each) | _cost(measured.get(each.name)) for each in outcome.handlers],
+            runtimeClasses=runtime_classes(outcome),
+        )
     )
 
 
@@ -150,4 +149,4 @@ def _measured(each: Measured) -> str:
 
 
 def _json(document: dict[str, object]) -> str:
-    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+    return encoded(document) + "\n"

@@ -6,6 +6,8 @@ import json
 import sys
 from pathlib import Path
 
+import pytest
+import yaml
 from msgspec.structs import replace
 
 sys.path.append(str(Path(__file__).parent))
@@ -78,6 +80,13 @@ def test_a_class_has_the_overhead_that_was_measured_and_selects_prepared_nodes()
     assert made["overhead"] == {"podFixed": {"memory": "43Mi"}}
     assert made["scheduling"] == {"nodeSelector": {"node.casemate.dev/runsc": "ready"}}
     assert "runsc: works; a Pod starts in 1.20 s (default 0.30 s)" in node_plan.outcome_text(done)
+
+
+@pytest.mark.parametrize("reason", ["", "no image:\nnot {found"])
+def test_what_apply_prints_can_be_applied(reason: str) -> None:
+    done = Outcome(changed=("/etc/c.toml",), handlers=(HANDLER,), measured=(replace(MEASURED, reason=reason),))
+    documents = [each for each in yaml.safe_load_all(node_plan.outcome_text(done)) if each is not None]
+    assert documents == node_plan.runtime_classes(done)
 
 
 def test_a_handler_that_was_not_tried_gets_no_class() -> None:
