@@ -38,7 +38,7 @@ def plan_json(plan: Plan) -> str:
 
 
 def outcome_text(outcome: Outcome) -> str:
-    """What was done, what the handlers cost, and the RuntimeClasses to create: after a trial YAML for `kubectl apply`."""
+    """What was done, what handlers cost, and RuntimeClasses to create: after a trial YAML for `kubectl apply`."""
     lines = [f"changed {path}" for path in outcome.changed] or ["nothing was to be changed"]
     lines += [f"others changed {path} since: their changes stayed" for path in outcome.kept_edits]
     lines += [_measured(each) for each in outcome.measured]
