@@ -17,7 +17,7 @@ from casemate.model.assessment import Assessed, EscapeRow, Need, Reason
 from casemate.model.boundary import Boundary
 from casemate.model.workload import Workload
 from casemate.report.assess_document import API_VERSION, STOPPED, Entry, Judged
-from casemate.report.assess_json import encoded, item_of
+from casemate.report.assess_json import Shared, encoded, item_of
 from casemate.report.assess_text import place, title, visible
 from casemate.report.assess_words import alike, cost, route, within
 from casemate.report.wrapping import wrapped
@@ -77,7 +77,7 @@ def workload_json(entry: Entry) -> str:
         {"id": row.id, "now": row.now, "after": row.after, "because": row.because} for row in entry.item.escapes.rows
     ]
     document = {"apiVersion": API_VERSION, "kind": "Explanation", "of": "workload"}
-    return encoded({**document, "items": [{**item_of(entry), "escapeRows": rows}]})
+    return encoded({**document, "items": [{**item_of(entry, Shared()), "escapeRows": rows}]})
 
 
 def page_text(page: Page, width: int = 80) -> str:

@@ -7,8 +7,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
@@ -20,6 +20,7 @@ from casemate.report.assess_text import readable
 from casemate.report.policy_verdict import verdict_data
 
 Document: TypeAlias = dict[str, object]
+_Part = TypeVar("_Part")
 
 
 def assessment_json(assessment: Assessment) -> Iterator[str]:
@@ -33,7 +34,8 @@ def assessment_json(assessment: Assessment) -> Iterator[str]:
         "notLookedAt": [readable(each) for each in assessment.missed],
         "skipped": [readable(each) for each in assessment.skipped],
     }
-    yield from with_array(encoded(document), "items", (item_of(entry) for entry in assessment.entries))
+    shared = Shared()
+    yield from with_array(encoded(document), "items", (item_of(entry, shared) for entry in assessment.entries))
 
 
 def with_array(document: str, name: str, items: Iterable[Document], depth: int = 1) -> Iterator[str]:
@@ -58,17 +60,31 @@ def encoded(document: Mapping[str, object]) -> str:
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
 
 
-def item_of(entry: Entry) -> Document:
+class Shared:
+    """The JSON of parts that many workloads have in common, written once for all of them."""
+
+    def __init__(self) -> None:
+        self._written: dict[int, tuple[object, msgspec.Raw]] = {}
+
+    def json(self, part: _Part, document: Callable[[_Part], object]) -> msgspec.Raw:
+        """The document of that very object, which is always the same one."""
+        if id(part) not in self._written:
+            # Kept with the part: an id is another's once its object is gone.
+            self._written[id(part)] = part, msgspec.Raw(msgspec.json.encode(document(part)))
+        return self._written[id(part)][1]
+
+
+def item_of(entry: Entry, shared: Shared) -> Document:
     """One workload: what it is, needs, has, and what closes the gap."""
     item = entry.item
     return {
         "workload": workload_of(item.workload),
         "standing": str(entry.standing),
-        "need": _need(item.need),
-        "has": _has(item.has),
+        "need": shared.json(item.need, _need),
+        "has": shared.json(item.has, _has),
         "gap": item.gap,
-        "recommendation": _recommendation(item.recommendation),
-        "blockers": [_blocker(each) for each in item.blockers],
+        "recommendation": shared.json(item.recommendation, _recommendation),
+        "blockers": shared.json(item.blockers, _blockers),
         "findings": [
             _finding(each, fingerprint) for each, fingerprint in zip(entry.findings, entry.fingerprints, strict=True)
         ],
@@ -153,14 +169,11 @@ def _reasons(reasons: Iterable[Reason]) -> list[Document]:
     return [{"id": each.id, "text": each.text, "points": each.points, "path": each.path} for each in reasons]
 
 
-def _blocker(blocker: Blocker) -> Document:
-    return {
-        "id": blocker.id,
-        "runtime": blocker.runtime,
-        "outcome": str(blocker.outcome),
-        "text": blocker.text,
-        "path": blocker.path,
-    }
+def _blockers(blockers: Iterable[Blocker]) -> list[Document]:
+    return [
+        {"id": each.id, "runtime": each.runtime, "outcome": str(each.outcome), "text": each.text, "path": each.path}
+        for each in blockers
+    ]
 
 
 def _finding(judged: Judged, fingerprint: str) -> Document:
