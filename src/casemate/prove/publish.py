@@ -6,9 +6,9 @@ Rules:
    not be shown is tried again after a minute; meanwhile an older proof of the same stands, until a quarter of an hour
    before it would no longer count. A node that is busy is no weaker for it.
 2. When something has changed, what it published is marked stale before it is proven again.
-3. Probe Pods (those of the namespace `casemate-probe`) are proven once each, as soon as one of their containers runs,
-   and published as long as it does. Which class a Pod has is not asked of the API server: the reader, who made the Pod,
-   knows it. So the prober needs no right but to write its own object.
+3. Probe Pods (those of the namespace `casemate-probe`) are proven once each, as soon as their prober has said its line,
+   when whatever confines it is in place, and published as long as it runs. Which class a Pod has is not asked of the API
+   server: the reader, who made the Pod, knows it. So the prober needs no right but to write its own object.
 4. An API server or an engine that does not answer for a while ends nothing: it is tried again, and the published proof
    grows old meanwhile.
 5. Credentials are read anew each time: a service account's token is replaced every hour.
@@ -28,7 +28,7 @@ from casemate.engine.cri import cri_pb2 as pb
 from casemate.engine.cri.client import CriClient
 from casemate.errors import CasemateError
 from casemate.model.proof import Proof, Result
-from casemate.prove import published, session
+from casemate.prove import published, sandbox, session
 from casemate.prove import watch as drift
 from casemate.prove.cluster_api import Cluster
 from casemate.prove.probe_pods import NAMESPACE
@@ -132,15 +132,23 @@ async def _prove_pods(prober: Prober, now: _Round) -> None:
 
 
 async def _running(place: Place) -> dict[str, str]:
-    """The probe Pods of which a container runs: uid → namespace and name."""
+    """The probe Pods whose prober runs and has said its line: uid → namespace and name."""
     async with CriClient(place.socket) as client:
-        sandboxes = await client.pod_sandboxes()
-        busy = {each.pod_sandbox_id for each in await client.containers() if each.state == pb.CONTAINER_RUNNING}
-    return {
-        each.metadata.uid: f"{NAMESPACE}/{each.metadata.name}"
-        for each in sandboxes
-        if each.metadata.namespace == NAMESPACE and each.state == pb.SANDBOX_READY and each.id in busy
-    }
+        sandboxes = [each for each in await client.pod_sandboxes() if each.metadata.namespace == NAMESPACE]
+        if not sandboxes:
+            return {}
+        running = [each for each in await client.containers() if each.state == pb.CONTAINER_RUNNING]
+        ids = {each.id for each in sandboxes if each.state == pb.SANDBOX_READY}
+        spoken = {each.pod_sandbox_id for each in running if each.pod_sandbox_id in ids and await _spoken(client, each)}
+    return {each.metadata.uid: f"{NAMESPACE}/{each.metadata.name}" for each in sandboxes if each.id in spoken}
+
+
+async def _spoken(client: CriClient, container: pb.Container) -> bool:
+    try:
+        status = await client.container_status(container.id)
+    except CasemateError:  # it was removed meanwhile
+        return False
+    return sandbox.whole_line(Path(status.log_path)) is not None
 
 
 async def _write(prober: Prober, now: _Round) -> None:

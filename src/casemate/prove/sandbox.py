@@ -114,7 +114,7 @@ async def first_line(client: CriClient, log: Path, container: str) -> bytes:
     deadline = time.monotonic() + ANSWER_SECONDS
     looks = 0
     while time.monotonic() < deadline:
-        line = _whole_line(log)
+        line = whole_line(log)
         if line is not None:
             return line
         looks += 1
@@ -124,7 +124,8 @@ async def first_line(client: CriClient, log: Path, container: str) -> bytes:
     raise IncompleteError(f"the prober said nothing within {ANSWER_SECONDS:g} s")
 
 
-def _whole_line(log: Path) -> bytes | None:
+def whole_line(log: Path) -> bytes | None:
+    """The first whole line in a container's log; None while there is none."""
     text = b""
     with suppress(FileNotFoundError), log.open("rb") as lines:
         for each in lines:

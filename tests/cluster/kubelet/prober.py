@@ -25,7 +25,7 @@ import prove_manifests  # noqa: E402
 NAMESPACE = prove_manifests.NAMESPACE
 CONFIG_MAP = f"/api/v1/namespaces/{NAMESPACE}/configmaps/{NAME}"
 PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
-SECONDS = 150.0
+SECONDS = 200.0
 
 _PLURALS = {
     "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
