@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 from cyclopts import App, Parameter
 from rich.console import Console
 from rich.table import Table
@@ -18,8 +17,8 @@ from casemate.catalogue.conditions import shown
 from casemate.catalogue.rows import Criterion, Escape, Fit, Profile, Row, Rule, Runtime
 from casemate.cli.options import Output
 from casemate.errors import InputError
+from casemate.report.answer import answer, encoded
 
-API_VERSION = "casemate.dev/v1alpha1"
 WHAT = {
     "runtimes": "what classes and handlers stand for, need and cost",
     "criteria": "what raises need, by how much",
@@ -84,8 +83,7 @@ def _table(loaded: Catalogue, row: Row) -> str:
 
 def _json(tables: Mapping[str, tuple[Row, ...]]) -> str:
     items = [{"table": name, **written.as_data(row)} for name, rows in tables.items() for row in rows]
-    document = {"apiVersion": API_VERSION, "kind": "Catalogue", "items": items}
-    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+    return encoded(answer("Catalogue", items=items))
 
 
 def _print_rows(rows: Sequence[Row]) -> None:

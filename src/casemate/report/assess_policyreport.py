@@ -16,8 +16,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from casemate.model.assessment import Relevance
 from casemate.model.workload import Workload
+from casemate.report.answer import encoded
 from casemate.report.assess_document import Assessment, Entry, Judged, RuleText
-from casemate.report.assess_json import Document, encoded
+from casemate.report.assess_json import Document
 from casemate.report.assess_text import visible
 
 GAP_RULE = "CM001"

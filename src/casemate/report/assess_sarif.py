@@ -17,8 +17,9 @@ from urllib.parse import quote
 
 from casemate.model.assessment import Relevance
 from casemate.model.workload import Workload
+from casemate.report.answer import encoded
 from casemate.report.assess_document import Assessment, Entry, Judged, RuleText
-from casemate.report.assess_json import Document, encoded, with_array
+from casemate.report.assess_json import Document, with_array
 from casemate.report.assess_text import readable, visible
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import msgspec
 from rich.console import Console
 from rich.table import Table
 
 from casemate.model.comparison import Compared, Comparison, LineDifference, Trial
+from casemate.report.answer import answer, encoded
 
-API_VERSION = "casemate.dev/v1alpha1"
 _MIB = 1 << 20
 _SHOWN = 160
 _CALLS_SHOWN = 6
@@ -18,15 +17,14 @@ _CALLS_SHOWN = 6
 
 def comparison_json(comparison: Comparison) -> str:
     """`kind: Comparison` with one item per runtime (DESIGN.md section 4)."""
-    document = {
-        "apiVersion": API_VERSION,
-        "kind": "Comparison",
-        "reference": comparison.items[0].trial.runtime,
-        "differ": comparison.differ,
-        "unsteady": list(comparison.unsteady),
-        "items": [_item(each) for each in comparison.items],
-    }
-    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+    document = answer(
+        "Comparison",
+        reference=comparison.items[0].trial.runtime,
+        differ=comparison.differ,
+        unsteady=list(comparison.unsteady),
+        items=[_item(each) for each in comparison.items],
+    )
+    return encoded(document)
 
 
 def print_comparison(comparison: Comparison, console: Console | None = None) -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-import msgspec
 from rich.table import Table
 
 from casemate.model.corpus import Played
-
-API_VERSION = "casemate.dev/v1alpha1"
+from casemate.report.answer import answer, encoded
 
 
 def table(wrong: Sequence[Played]) -> Table:
@@ -49,5 +47,4 @@ def document(played: Sequence[Played], against: str) -> bytes:
         }
         for each in played
     ]
-    head = {"apiVersion": API_VERSION, "kind": "CorpusRun", "against": against, "items": items}
-    return msgspec.json.format(msgspec.json.encode(head), indent=2)
+    return encoded(answer("CorpusRun", against=against, items=items)).encode()

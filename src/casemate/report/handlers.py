@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import msgspec
 from rich.console import Console
 from rich.table import Table
 
 from casemate.model.handler import Handler
-
-API_VERSION = "casemate.dev/v1alpha1"
+from casemate.report.answer import answer, encoded
 
 
 @dataclass(frozen=True)
@@ -28,18 +26,17 @@ class EngineStatus:
 
 def status_json(status: EngineStatus) -> str:
     """`kind: EngineStatus` with one item per handler (DESIGN.md section 4)."""
-    document = {
-        "apiVersion": API_VERSION,
-        "kind": "EngineStatus",
-        "name": status.name,
-        "running": status.running,
-        "supervised": status.supervised,
-        "criSocket": status.cri_socket,
-        "engineVersion": status.engine_version,
-        "defaultHandler": status.default_handler,
-        "items": [_item(handler) for handler in status.handlers],
-    }
-    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+    document = answer(
+        "EngineStatus",
+        name=status.name,
+        running=status.running,
+        supervised=status.supervised,
+        criSocket=status.cri_socket,
+        engineVersion=status.engine_version,
+        defaultHandler=status.default_handler,
+        items=[_item(handler) for handler in status.handlers],
+    )
+    return encoded(document)
 
 
 def print_status(status: EngineStatus, console: Console | None = None) -> None:

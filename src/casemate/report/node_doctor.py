@@ -9,8 +9,8 @@ import msgspec
 
 from casemate.model.node import Configuration, NodeFacts, NodeHandler, Program, Seen, Unseen
 from casemate.model.node_check import Checked, Verdict
+from casemate.report.answer import answer, encoded
 
-API_VERSION = "casemate.dev/v1alpha1"
 _MARKS = {
     Verdict.FAIL: "✗ fail",
     Verdict.COULD_NOT_LOOK: "? could not look",
@@ -27,16 +27,15 @@ def doctor_text(facts: NodeFacts, checks: Sequence[Checked]) -> str:
 
 def doctor_json(facts: NodeFacts, checks: Sequence[Checked]) -> str:
     """`kind: NodeReport` with one item per check (DESIGN.md section 4)."""
-    document = {
-        "apiVersion": API_VERSION,
-        "kind": "NodeReport",
-        "node": facts.name,
-        "runtime": _runtime(facts),
-        "host": msgspec.to_builtins(facts.host),
-        "handlers": [_handler(each) for each in facts.handlers],
-        "programs": [_program(each) for each in facts.programs],
-        "leftOvers": [dict(zip(("where", "what", "fix", "source"), each, strict=True)) for each in facts.left_overs],
-        "items": [
+    document = answer(
+        "NodeReport",
+        node=facts.name,
+        runtime=_runtime(facts),
+        host=msgspec.to_builtins(facts.host),
+        handlers=[_handler(each) for each in facts.handlers],
+        programs=[_program(each) for each in facts.programs],
+        leftOvers=[dict(zip(("where", "what", "fix", "source"), each, strict=True)) for each in facts.left_overs],
+        items=[
             {
                 "id": each.id,
                 "title": each.title,
@@ -47,8 +46,8 @@ def doctor_json(facts: NodeFacts, checks: Sequence[Checked]) -> str:
             }
             for each in checks
         ],
-    }
-    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+    )
+    return encoded(document) + "\n"
 
 
 def _lines(facts: NodeFacts, checks: Sequence[Checked]) -> Iterator[str]:

@@ -14,17 +14,16 @@ from casemate.model.boundary import Boundary
 from casemate.model.decision import Decision
 from casemate.model.proof import NOTHING_PROVEN, Proven
 from casemate.model.status import Phase, PodStatus, RunStatus
-
-API_VERSION = "casemate.dev/v1alpha1"
+from casemate.report.answer import answer, encoded
 
 
 def runs_json(runs: Iterable[RunStatus], decisions: Sequence[Decision] = (), proven: Proven = NOTHING_PROVEN) -> str:
     """`kind: RunResult` with one item per Pod (DESIGN.md section 4), and the classes that were decided."""
     items = [_item(run, pod, proven) for run in runs for pod in run.pods]
-    document: dict[str, object] = {"apiVersion": API_VERSION, "kind": "RunResult", "items": items}
+    document = answer("RunResult", items=items)
     if decisions:
         document["decisions"] = [_decision(each) for each in decisions]
-    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+    return encoded(document)
 
 
 def _decision(decision: Decision) -> dict[str, str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Final
 
 from casemate.model.policy_findings import PolicyFinding, Severity
+from casemate.report.answer import answer, encoded
 from casemate.report.assess_text import visible
 
 _SHAPES: Final = {Severity.ERROR: "✗ error", Severity.WARNING: "! warning"}
@@ -27,14 +27,7 @@ def findings_json(findings: Sequence[PolicyFinding], policies: int, exceptions: 
         }
         for each in findings
     ]
-    whole = {
-        "apiVersion": "casemate.dev/v1alpha1",
-        "kind": "PolicyCheck",
-        "policies": policies,
-        "exceptions": exceptions,
-        "items": items,
-    }
-    return json.dumps(whole, indent=2, ensure_ascii=False)
+    return encoded(answer("PolicyCheck", policies=policies, exceptions=exceptions, items=items))
 
 
 def findings_text(findings: Sequence[PolicyFinding], policies: int, exceptions: int) -> str:

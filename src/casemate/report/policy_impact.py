@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -10,6 +9,7 @@ from typing import Final
 from casemate.model.assessment import Cost
 from casemate.model.policy import Mode, Rule
 from casemate.model.policy_impact import Effect, Impact
+from casemate.report.answer import answer, encoded
 from casemate.report.assess_text import visible
 
 _SHAPES: Final = {Effect.NOTHING: "✓", Effect.CHANGE: "~ change", Effect.DENY: "✗ deny", Effect.BREAKS: "✗ breaks"}
@@ -19,14 +19,13 @@ _LISTED: Final = 200
 
 def impact_json(items: Sequence[Impact], missed: Sequence[str]) -> str:
     """Every workload, and the sums."""
-    whole = {
-        "apiVersion": "casemate.dev/v1alpha1",
-        "kind": "PolicyImpact",
-        "summary": {**_counts(items), "more": _cost(_sum(items))},
-        "missed": list(missed),
-        "items": [_item(each) for each in items],
-    }
-    return json.dumps(whole, indent=2, ensure_ascii=False)
+    whole = answer(
+        "PolicyImpact",
+        summary={**_counts(items), "more": _cost(_sum(items))},
+        missed=list(missed),
+        items=[_item(each) for each in items],
+    )
+    return encoded(whole)
 
 
 def impact_table(items: Sequence[Impact], missed: Sequence[str]) -> str:

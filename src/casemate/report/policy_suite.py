@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 
 from casemate.model.policy_suite import CaseResult
+from casemate.report.answer import answer, encoded
 from casemate.report.assess_text import attributes, markup, visible
-from casemate.report.policy_verdict import API_VERSION, verdict_data
+from casemate.report.policy_verdict import verdict_data
 
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>'
 
@@ -36,8 +36,7 @@ def results_json(results: Sequence[CaseResult]) -> str:
         }
         for each in results
     ]
-    whole = {"apiVersion": API_VERSION, "kind": "PolicyTestResult", "items": items}
-    return json.dumps(whole, indent=2, ensure_ascii=False)
+    return encoded(answer("PolicyTestResult", items=items))
 
 
 def results_junit(results: Sequence[CaseResult]) -> str:

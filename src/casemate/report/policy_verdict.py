@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from casemate.model.judged import Judged
 from casemate.model.policy import Decision, Mode, Patch, PolicyReason, Verdict
+from casemate.report.answer import answer, encoded
 from casemate.report.assess_text import visible
 
-API_VERSION: Final = "casemate.dev/v1alpha1"
 _SHAPES: Final = {Decision.ALLOW: "✓ allow", Decision.DENY: "✗ deny", Decision.CHANGE: "~ change"}
 
 
@@ -18,9 +17,9 @@ def verdicts_json(items: Sequence[Judged]) -> str:
     """One verdict as itself, several as a list with the decision on all of them."""
     documents = [_document(each) for each in items]
     if len(documents) == 1:
-        return json.dumps(documents[0], indent=2, ensure_ascii=False)
-    whole = {"apiVersion": API_VERSION, "kind": "VerdictList", "decision": decision(items), "items": documents}
-    return json.dumps(whole, indent=2, ensure_ascii=False)
+        return encoded(documents[0])
+    whole = answer("VerdictList", decision=decision(items), items=documents)
+    return encoded(whole)
 
 
 def verdicts_text(items: Sequence[Judged]) -> str:
@@ -53,7 +52,7 @@ def patch_data(patch: Patch) -> dict[str, str]:
 
 def _document(item: Judged) -> dict[str, object]:
     about = {"title": item.title, **({"where": item.where} if item.where else {})}
-    return {"apiVersion": API_VERSION, "kind": "Verdict", **verdict_data(item.verdict), "object": about}
+    return answer("Verdict", **verdict_data(item.verdict), object=about)
 
 
 def _reason(reason: PolicyReason) -> dict[str, str]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
 from rich.console import Console
 from rich.table import Table
 
 from casemate.model.boundary import Boundary
 from casemate.model.proof import Observation, Proof, Result, Side, item
-
-API_VERSION = "casemate.dev/v1alpha1"
+from casemate.report.answer import answer, encoded
 
 _SHAPES = {Result.PROVEN: "✓", Result.WEAKER: "✗", Result.UNPROVABLE: "?"}
 _MOST_WORDS = 100
@@ -19,8 +17,7 @@ _MOST_WORDS = 100
 
 def proofs_json(proofs: Sequence[Proof]) -> str:
     """`kind: ProofList` with one item per subject (DESIGN.md section 4)."""
-    document = {"apiVersion": API_VERSION, "kind": "ProofList", "items": [item(each) for each in proofs]}
-    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+    return encoded(answer("ProofList", items=[item(each) for each in proofs]))
 
 
 def print_proofs(

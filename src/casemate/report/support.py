@@ -10,8 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from casemate.model.support import FieldNote, PodNotes, Verdict
-
-API_VERSION = "casemate.dev/v1alpha1"
+from casemate.report.answer import answer, encoded
 
 _ORDER = (Verdict.REFUSED, Verdict.APPROXIMATED, Verdict.IGNORED, Verdict.HONOURED)
 _SHAPES = {Verdict.REFUSED: "✗", Verdict.APPROXIMATED: "≈", Verdict.IGNORED: "·", Verdict.HONOURED: "✓"}
@@ -29,8 +28,7 @@ def notes_json(pods: Sequence[PodNotes]) -> str:
         }
         for each in pods
     ]
-    document = {"apiVersion": API_VERSION, "kind": "Explanation", "items": items}
-    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+    return encoded(answer("Explanation", items=items))
 
 
 def print_notes(pods: Sequence[PodNotes], console: Console | None = None) -> None:
