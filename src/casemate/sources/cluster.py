@@ -30,7 +30,7 @@ from casemate.sources.surroundings import Neighbours
 from casemate.sources.surroundings_exposure import ROUTES
 from casemate.sources.workloads import Collected, workloads
 
-SECONDS: Final = 300.0
+SECONDS: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def collect(
 ) -> Iterator[Collected]:
     """The workloads of a cluster, page by page. What was not looked at is in each page's `unreached`.
 
-    Without a kubeconfig, as kubectl finds one, or from inside a Pod. `seconds` limits all requests together. Raises
+    Without a kubeconfig, as kubectl finds one, or from inside a Pod. `seconds` limits the wait for all answers. Raises
     `InputError` for a wrong kubeconfig or credentials, `MissingError` without any, `IncompleteError` when the server is
     out of reach.
     """

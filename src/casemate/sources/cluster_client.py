@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, TypedDict
 from urllib.parse import urlencode
@@ -101,11 +102,11 @@ def unusable(access: Access, error: Exception) -> InputError:
 
 
 class Client:
-    """A connection to one API server, to be closed."""
+    """A connection to one API server, to be closed. It waits so many seconds for all its answers together."""
 
     def __init__(self, access: Access, seconds: float) -> None:
         self._limit = seconds
-        self._ends = time.monotonic() + seconds
+        self._left = seconds
         self._server = access.server
         self._http = connection(access)
 
@@ -152,12 +153,12 @@ class Client:
 
     def _ask(self, path: str, *, last: bool) -> httpx.Response | None:
         """The answer to one request, or None when the connection broke and there is another try."""
-        left = self._ends - time.monotonic()
-        if left <= 0:
+        if self._left <= 0:
             raise UnreadError(f"the time limit of {self._limit:g} s passed")
+        timeout = min(self._left, _LONGEST_REQUEST)
         try:
-            timeout = min(left, _LONGEST_REQUEST)
-            return self._http.get(path, timeout=timeout)
+            with self._waiting():
+                return self._http.get(path, timeout=timeout)
         except httpx.TimeoutException:
             raise UnreadError(f"no answer within {timeout:.0f} s") from None
         except httpx.HTTPError as error:
@@ -167,7 +168,17 @@ class Client:
 
     def _wait(self, asked: str) -> None:
         seconds = float(asked) if asked.isdecimal() else 1.0
-        time.sleep(max(0.0, min(seconds, _LONGEST_WAIT, self._ends - time.monotonic())))
+        with self._waiting():
+            time.sleep(max(0.0, min(seconds, _LONGEST_WAIT, self._left)))
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        """Only this counts: what is done with the answers may take as long as it takes."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self._left -= time.monotonic() - began
 
     def _refused(self, answer: httpx.Response) -> Exception:
         message = printable(_status(answer).message) or f"the server answered {answer.status_code}"

@@ -119,6 +119,16 @@ def test_a_token_that_ran_out_without_an_offer_is_said(server: Server) -> None:
         read(server)
 
 
+def test_what_is_done_with_an_answer_does_not_count_against_the_limit(server: Server) -> None:
+    answer(server, 200, page("a", more="x"))
+    answer(server, 200, page("b"))
+    with Client(Access(f"http://127.0.0.1:{server.server_address[1]}"), 2) as client:
+        pages = client.pages("/api/v1/pods")
+        next(pages)
+        time.sleep(2.1)
+        assert [bytes(raw) for raw in next(pages)] == [b'"b"']
+
+
 def test_one_time_limit_holds_for_all_requests(server: Server) -> None:
     for _ in range(9):
         answer(server, 200, page("a", more="x"), seconds=0.2)
