@@ -2,6 +2,10 @@
 
 Method:
 
+- `python -m benchmarks.admission` measures all of it in some fifteen minutes, once the peers are built. The machine
+  should have nothing else to do: the load before and after each part stands beside its figures (what is measured is
+  itself a load). Where other work cannot be kept away, ratios in one run and processor time are to be trusted more than
+  latencies and requests/s.
 - Everything runs on one machine, in one run; the tools take turns, in another order each round. Figures are medians of
   the rounds, with the lowest and highest in brackets.
 - The policy is six lines: in namespaces with a label, gVisor is the default, gVisor and classes of virtual machines

@@ -100,12 +100,14 @@ def _native_rows(count: str, rows: Json) -> Iterator[str]:
 
 
 def _evaluator(part: Json) -> str:
+    from benchmarks.admission import evaluator
+
     lines = ["| Pods | verdicts/s per core |", "| --- | --- |"]
     for name, each in part["found"].items():
         lines.append(f"| {name} | {each['median']:,} ({each['lowest']:,} … {each['highest']:,}) |")
     head = f"## The evaluator alone, 100 policies\n\n{_machine(part)}"
-    said = "*recurring*: one of 500 templates each, as replicas are. *first*: no template was ever seen before."
-    return f"{head} {said}\n\n" + "\n".join(lines)
+    how = (evaluator.__doc__ or "").partition("\n\n")[2].strip()
+    return f"{head}\n\n" + "\n".join(lines) + f"\n\n{how}"
 
 
 _PARTS: dict[str, Callable[[Json], str]] = {"webhook": _webhook, "native": _native, "evaluator": _evaluator}

@@ -1,8 +1,8 @@
 """What a verdict on a plain workload depends on beside `match`: plain workloads of one shape share their verdict.
 
 1. A Pod is plain when it says nothing on which a row of the catalogue's fits could turn, or a sandbox, a node's choice
-   or a class's overhead: no host path, device, added capability, odd volume, image, command, variable or resource that
-   a row asks for. What remains of that is in its shape, such as the namespaces of the host.
+   or a class's overhead: no host path, device or odd volume, and no capability, image, command, variable or resource
+   that a row asks for. What remains of that is in its shape, such as the namespaces of the host.
 2. The shape has the template's place and kind, its class, and those security contexts that lack a part of `hardened`
    which a policy asks for, with their containers' names: messages name them.
 3. The first workload of a shape is judged in full. So it does not matter what a row says, only that it cannot say
@@ -22,6 +22,7 @@ from casemate.catalogue.conditions import asked, predicates
 from casemate.catalogue.rows import Fit
 from casemate.catalogue.tables import Catalogue
 from casemate.decide import matching
+from casemate.decide.capabilities import named
 from casemate.decide.containers import AnyContainer, runs_probes
 from casemate.decide.fit import families
 from casemate.decide.images import image
@@ -40,10 +41,11 @@ Shape: TypeAlias = tuple[object, ...]
 _OF_CLASSES: Final = frozenset({"class", "node"})
 _ASKED: Final = frozenset(
     {
-        *("host-network", "host-pid", "host-ipc", "user-namespace", "shared-processes", "exec-probe"),  # in the shape
+        *("host-network", "host-pid", "host-ipc", "user-namespace", "shared-processes"),  # These are in the shape,
+        *("exec-probe", "sub-path"),  # and these.
         *("host-path", "host-path-writable", "host-path-type", "host-socket", "volume", "volume-devices"),
         *("capability-added", "privileged", "selinux-options", "sysctl", "windows", "static-pod", "wasm-image"),
-        *("resource", "resource-claims", "mount-propagation", "sub-path", "image", "command", "env"),
+        *("resource", "resource-claims", "mount-propagation", "image", "command", "env"),
         *("never", "profile"),  # That a row asks for these two never holds here: `fit.Fits` does not tell them.
     }
 )
@@ -81,6 +83,8 @@ class Shapes:
         self._images = _Quiet(lambda text: not (image(text).wasm or images(image(text).name)))
         self._words = _Quiet(lambda text: not commands(text))
         self._variables = _Quiet(lambda name: all(of(name.partition("=")[0]) is None for of in variables))
+        added = _any(map(matching.added, _arguments(rows, "capability-added")))
+        self._added = _Quiet(lambda name: not added(named(name)))
         self._contexts = _Contexts()
 
     def of(self, workload: Workload, wanted: frozenset[Part]) -> Shape | None:
@@ -92,19 +96,20 @@ class Shapes:
             if key.startswith(_ANNOTATIONS):
                 return None
         lacking: list[object] = []
-        probing = False
+        probing = nested = False
         lists: tuple[tuple[AnyContainer, ...], ...] = (spec.initContainers, spec.containers, spec.ephemeralContainers)
         for number, containers in enumerate(lists):
             for index, each in enumerate(containers):
                 if not self._is_plain(each):
                     return None
                 probing = probing or runs_probes(each)
+                nested = nested or _mounts_below(each)
                 context = each.securityContext
                 if wanted and self._contexts.lacks(context, spec.securityContext, wanted):
                     lacking.append((number, index, each.name, context, spec.securityContext))
         owners = workload.owners if workload.kind == "ReplicaSet" else ()
         host = (spec.hostUsers, spec.hostNetwork, spec.hostPID, spec.hostIPC, spec.shareProcessNamespace)
-        return (workload.kind, workload.path, owners, spec.runtimeClassName, probing, host, tuple(lacking))
+        return (workload.kind, workload.path, owners, spec.runtimeClassName, probing, nested, host, tuple(lacking))
 
     def _is_plain(self, container: AnyContainer) -> bool:
         """Whether it says nothing that a row might ask for."""
@@ -115,7 +120,7 @@ class Shapes:
             context.privileged
             or context.seLinuxOptions is not None
             or context.windowsOptions is not None
-            or (context.capabilities is not None and context.capabilities.add)
+            or (context.capabilities is not None and not all(map(self._added.__getitem__, context.capabilities.add)))
         ):
             return False
         if resources is not None and (
@@ -125,7 +130,7 @@ class Shapes:
         ):
             return False
         for mount in container.volumeMounts:
-            if mount.subPath is not None or mount.subPathExpr is not None or mount.mountPropagation is not None:
+            if mount.mountPropagation is not None:
                 return False
         variables, words = self._variables, self._words
         for variable in container.env:
@@ -185,6 +190,14 @@ def _is_plain(spec: PodSpec) -> bool:
     if spec.nodeSelector or spec.nodeName or spec.overhead or spec.resourceClaims or spec.os is not None:
         return False
     return all(map(_is_plain_volume, spec.volumes))
+
+
+def _mounts_below(container: AnyContainer) -> bool:
+    """Whether it mounts a part of a volume."""
+    for mount in container.volumeMounts:  # noqa: SIM110 - on every request, and a generator costs more
+        if mount.subPath or mount.subPathExpr:
+            return True
+    return False
 
 
 def _is_plain_volume(volume: Volume) -> bool:
