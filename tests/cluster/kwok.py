@@ -34,7 +34,7 @@ _STAGES: Final = (
 )
 FLAGS: Final = ("--disable-admission-plugins=ServiceAccount,TaintNodesByCondition",)
 _CLIENTS: Final = 16
-_PATIENCE: Final = 60.0
+_PATIENCE: Final = 180.0
 
 Object = dict[str, Any]
 
