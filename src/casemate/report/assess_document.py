@@ -20,7 +20,6 @@ from casemate.model.acceptance import AuditedException, ExceptionStatus
 from casemate.model.assessment import Assessed, Finding, Relevance, Suppression
 from casemate.model.fingerprint import fingerprints, known
 
-API_VERSION = "casemate.dev/v1alpha1"
 STOPPED = frozenset({"stopped", "n-a"})
 """What counts as stopped: also what cannot happen at all (`n-a`), since no escape is open there."""
 

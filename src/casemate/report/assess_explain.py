@@ -16,8 +16,9 @@ from rich.cells import cell_len
 from casemate.model.assessment import Assessed, EscapeRow, Need, Reason
 from casemate.model.boundary import Boundary
 from casemate.model.workload import Workload
-from casemate.report.assess_document import API_VERSION, STOPPED, Entry, Judged
-from casemate.report.assess_json import Shared, encoded, item_of
+from casemate.report.answer import answer, encoded
+from casemate.report.assess_document import STOPPED, Entry, Judged
+from casemate.report.assess_json import Shared, item_of
 from casemate.report.assess_text import place, title, visible
 from casemate.report.assess_words import alike, cost, route, within
 from casemate.report.wrapping import wrapped
@@ -49,21 +50,20 @@ class Page:
 def page_json(page: Page) -> str:
     """`kind: Explanation` of something in the catalogue."""
     return encoded(
-        {
-            "apiVersion": API_VERSION,
-            "kind": "Explanation",
-            "of": page.kind,
-            "name": page.name,
-            "text": page.lead,
-            "facts": {name: text for name, text in page.facts.items() if text},
-            "tables": [
+        answer(
+            "Explanation",
+            of=page.kind,
+            name=page.name,
+            text=page.lead,
+            facts={name: text for name, text in page.facts.items() if text},
+            tables=[
                 {
                     "name": grid.heading,
                     "rows": [dict(zip(map(_key, grid.columns), row, strict=True)) for row in grid.rows],
                 }
                 for grid in page.grids
             ],
-        }
+        )
     )
 
 
@@ -76,7 +76,7 @@ def workload_json(entry: Entry) -> str:
     rows = [
         {"id": row.id, "now": row.now, "after": row.after, "because": row.because} for row in entry.item.escapes.rows
     ]
-    document = {"apiVersion": API_VERSION, "kind": "Explanation", "of": "workload"}
+    document = answer("Explanation", of="workload")
     return encoded({**document, "items": [{**item_of(entry, Shared()), "escapeRows": rows}]})
 
 

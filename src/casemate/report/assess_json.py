@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias, TypeVar
 
 import msgspec
@@ -15,7 +15,8 @@ import msgspec
 from casemate.model.acceptance import AuditedException
 from casemate.model.assessment import Assessed, Blocker, Cost, Finding, Has, Need, Reason, Recommendation, Suppression
 from casemate.model.workload import Source, Workload
-from casemate.report.assess_document import API_VERSION, Assessment, Entry, Judged, Standing
+from casemate.report.answer import answer, encoded
+from casemate.report.assess_document import Assessment, Entry, Judged, Standing
 from casemate.report.assess_text import readable
 from casemate.report.policy_verdict import verdict_data
 
@@ -25,15 +26,14 @@ _Part = TypeVar("_Part")
 
 def assessment_json(assessment: Assessment) -> Iterator[str]:
     """The document, indented, in pieces: with thousands of workloads it is large."""
-    document = {
-        "apiVersion": API_VERSION,
-        "kind": "Assessment",
-        "version": assessment.version,
-        "summary": _summary(assessment),
-        "exceptions": [_exception(each) for each in assessment.exceptions],
-        "notLookedAt": [readable(each) for each in assessment.missed],
-        "skipped": [readable(each) for each in assessment.skipped],
-    }
+    document = answer(
+        "Assessment",
+        version=assessment.version,
+        summary=_summary(assessment),
+        exceptions=[_exception(each) for each in assessment.exceptions],
+        notLookedAt=[readable(each) for each in assessment.missed],
+        skipped=[readable(each) for each in assessment.skipped],
+    )
     shared = Shared()
     yield from with_array(encoded(document), "items", (item_of(entry, shared) for entry in assessment.entries))
 
@@ -53,11 +53,6 @@ def with_array(document: str, name: str, items: Iterable[Document], depth: int =
         yield separator + margin + "  " + encoded(each).replace("\n", f"\n{margin}  ")
         separator = ",\n"
     yield f"\n{margin}]\n{end}"
-
-
-def encoded(document: Mapping[str, object]) -> str:
-    """JSON as a person can read it."""
-    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
 
 
 class Shared:
