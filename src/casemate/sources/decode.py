@@ -10,6 +10,7 @@ msgspec decodes correct documents; only those that it refuses are walked through
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -257,13 +258,13 @@ def _found(value: Value) -> str:
 
 def _quoting(value: Value, expected: str) -> str:
     if "a string" not in expected:
-        return "remove the quotes" if isinstance(value, str) and value.lower() in _UNQUOTED else f"write {expected}"
+        return "remove the quotes" if isinstance(value, str) and _UNQUOTED.fullmatch(value) else f"write {expected}"
     if isinstance(value, bool):
         return "quote it: YAML reads y, yes, on, n, no and off as true and false"
     return "quote it" if isinstance(value, int | float) else f"write {expected}"
 
 
-_UNQUOTED = frozenset(("true", "false")) | frozenset(str(number) for number in range(65536))
+_UNQUOTED = re.compile("true|false|0|[1-9][0-9]{0,4}", re.IGNORECASE | re.ASCII)
 
 
 def _nearest_field(name: str, schema: inspect.StructType) -> str:
