@@ -7,8 +7,8 @@ Rules:
    before it would no longer count. A node that is busy is no weaker for it.
 2. When something has changed, what it published is marked stale before it is proven again.
 3. Probe Pods (those of the namespace `casemate-probe`) are proven once each, as soon as their prober has said its line,
-   when whatever confines it is in place, and published as long as it runs. Which class a Pod has is not asked of the API
-   server: the reader, who made the Pod, knows it. So the prober needs no right but to write its own object.
+   when whatever confines it is in place, and published as long as it runs. Which class a Pod has is not asked of the
+   API server: the reader, who made the Pod, knows it. So the prober needs no right but to write its own object.
 4. An API server or an engine that does not answer for a while ends nothing: it is tried again, and the published proof
    grows old meanwhile.
 5. Credentials are read anew each time: a service account's token is replaced every hour.
