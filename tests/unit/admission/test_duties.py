@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
+import signal
+import time
 from typing import Any
 
 import pytest
@@ -207,3 +210,23 @@ def test_a_board_shows_who_applies_what() -> None:
     assert board.revisions(within=5.0) == [7, 0]
     board.clear(0)
     assert board.revisions(within=5.0) == [0, 0]
+
+
+def test_a_board_is_whole_at_every_moment() -> None:
+    """Whoever reads while a worker writes sees what it wrote before, or now: never a worker that has not beaten."""
+    board = Board(2)
+    board.sign(1, 7)
+    writer = os.fork()
+    if writer == 0:
+        while True:
+            board.sign(1, 7)
+    try:
+        ends = time.monotonic() + 1
+        seen = set()
+        while time.monotonic() < ends:
+            sign = board.read(1)
+            seen.add((ends - 30 < sign.when < ends + 30, sign.revision))
+    finally:
+        os.kill(writer, signal.SIGKILL)
+        os.waitpid(writer, 0)
+    assert seen == {(True, 7)}
