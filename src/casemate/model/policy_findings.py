@@ -17,8 +17,8 @@ class Severity(StrEnum):
 class PolicyFinding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`id` is a row of docs/reference/policy.md; `about` is the title of a document of `kind`.
 
-    `where` is `file:line:column`, or the object and field in a cluster. `others` are the titles of other documents of the
-    same kind that have their part in it.
+    `where` is `file:line:column`, or the object and field in a cluster. `others` are the titles of other documents of
+    the same kind that have their part in it.
     """
 
     id: str

@@ -43,7 +43,8 @@ def test_a_policy_is_read_with_its_place_and_what_stands_beside_it():
     assert policy.spec.permitted == ("gvisor", Permit(boundary=">=vm"))
     assert exception.spec.expires == "2026-12-31"
     assert found.surroundings.namespaces == {"a": {"tenancy": "shared"}}
-    assert found.document(exception).where("spec", "expires") == "<stdin>:16:3"
+    (_, written) = found.documents
+    assert (written.title, written.where("spec", "expires")) == ("gpu", "<stdin>:16:3")
 
 
 @pytest.mark.parametrize(
