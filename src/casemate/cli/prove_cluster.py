@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -51,5 +52,7 @@ def cluster(
 
     wanted = across.Wanted(tuple(class_), tuple(node_name), probe)
     proofs = across.prove(access(kubeconfig, context), key, wanted)
+    if not proofs:
+        print("casemate: the cluster has no RuntimeClass: there is nothing to prove", file=sys.stderr)
     print(proofs_json(proofs)) if output == "json" else print_proofs(proofs, explain=explain, nodes=True)
     return exit_code(proofs)
