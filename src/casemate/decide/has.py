@@ -9,7 +9,8 @@
    them. Older container runtimes ignore `hostUsers: false` without a word (KEP-127).
    A runtime that always makes one (Sysbox) needs no word of the Pod.
 4. A door in the wall is no wall: writable directories that decide what the node runs, and sockets of its runtimes, make
-   any boundary `shared`.
+   any boundary `shared`. So do sockets through which root makes the node's init or runtime start what it likes
+   (D-Bus, NRI).
 5. Shims that run native programs as plain containers (containerd/runwasi, container/executor.rs) draw no boundary
    unless every image is known to be a Wasm module. Where only the class's name says Wasm, it may be one of those.
 6. Annotations that reconfigure a sandbox from within the Pod (`io.katacontainers.config.*`, `dev.gvisor.flag.*`) make
@@ -35,18 +36,13 @@ _DOORS: Final = (
     *("/var/lib/kubelet", "/var/lib/containerd", "/var/lib/containers", "/var/lib/docker", "/var/lib/rancher"),
     *("/var/lib/etcd", "/var/spool/cron", "/run/systemd", "/opt/kata", "/opt/gvisor"),
 )
-_SOCKETS: Final = tuple(
-    f"{run}/{socket}"
-    for run in ("/run", "/var/run")
-    for socket in (
-        "docker.sock",
-        "containerd",
-        "crio",
-        "cri-dockerd.sock",
-        "dockershim.sock",
-        "k3s/containerd",
-        "podman",
-    )
+_SERVED: Final = (
+    *("docker.sock", "containerd", "crio", "cri-dockerd.sock", "dockershim.sock", "k3s/containerd", "k0s", "podman"),
+    *("nri", "dbus"),
+)
+_SOCKETS: Final = (
+    *("/var/lib/k0s/run", "/var/snap/microk8s/common/run"),
+    *(f"{run}/{socket}" for run in ("/run", "/var/run") for socket in _SERVED),
 )
 _WEAKENING: Final = (
     *(f"io.katacontainers.config.hypervisor.{key}" for key in ("path", "ctlpath", "jailer_path", "firmware*")),

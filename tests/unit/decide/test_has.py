@@ -183,6 +183,10 @@ DOORS = [
     ("{path: /var/lib/../lib/kubelet}", ""),
     ("{path: /proc}", ""),
     ("{path: /var/run/docker.sock, type: Socket}", ", readOnly: true"),
+    ("{path: /run/nri/nri.sock}", ", readOnly: true"),
+    ("{path: /var/run/dbus/system_bus_socket}", ", readOnly: true"),
+    ("{path: /run/k0s/containerd.sock}", ""),
+    ("{path: /var/snap/microk8s/common/run/containerd.sock}", ""),
     ("{path: /run/containerd/containerd.sock}", ", readOnly: true"),
     ("{path: /run}", ", readOnly: true"),
 ]
