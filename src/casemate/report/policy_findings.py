@@ -37,6 +37,11 @@ def findings_text(findings: Sequence[PolicyFinding], policies: int, exceptions: 
         place = visible(each.where)
         lines.append(f"{place}: {_SHAPES[each.severity]} {each.id}: {visible(each.about)}: {visible(each.message)}")
         lines += [f"    → {visible(each.fix)}"] if each.fix else []
-    counted = f"{policies} policies, {exceptions} exceptions"
-    lines.append(f"{counted}: {len(findings)} findings" if findings else f"✓ {counted}: nothing found")
+    counted = f"{policies} {'policy' if policies == 1 else 'policies'}"
+    counted += f", {exceptions} exception{'' if exceptions == 1 else 's'}"
+    lines.append(
+        f"{counted}: {len(findings)} finding{'' if len(findings) == 1 else 's'}"
+        if findings
+        else f"✓ {counted}: nothing found"
+    )
     return "\n".join(lines)

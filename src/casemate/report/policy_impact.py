@@ -36,8 +36,9 @@ def impact_table(items: Sequence[Impact], missed: Sequence[str]) -> str:
         lines.append(f"… and {len(touched) - _LISTED} more (-o json lists all)")
     counts = _counts(items)
     lines.append(
-        f"{len(items)} workloads: {counts['nothing']} stay as they are, {counts['change']} would change, "
-        f"{counts['deny']} would be denied, {counts['breaks']} would break and are denied"
+        f"{len(items)} workload{'' if len(items) == 1 else 's'}: {counts['nothing']} stay as they are, "
+        f"{counts['change']} would change, {counts['deny']} would be denied, "
+        f"{counts['breaks']} would break and are denied"
     )
     lines += _reasons(items)
     changed = [each for each in items if each.effect is Effect.CHANGE]

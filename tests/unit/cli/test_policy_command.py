@@ -143,8 +143,14 @@ def test_check_finds_what_policies_do_not_do_as_they_seem(here, capsys, text, fi
     assert (finding, f"policy.yaml:{line}") in [(each["id"], each["where"].rpartition(":")[0]) for each in items]
 
 
-def test_check_finds_nothing_in_the_six_lines(here):
+def test_check_finds_nothing_in_the_six_lines(here, capsys):
     assert run_command(["policy", "check", "policy.yaml"]) == 0
+    assert capsys.readouterr().out == "✓ 1 policy, 0 exceptions: nothing found\n"
+
+
+def test_one_workload_is_counted_as_one(here, capsys):
+    run_command(["policy", "impact", "--policy", "policy.yaml", "unset.yaml"])
+    assert "1 workload: " in capsys.readouterr().out
 
 
 SUITE = """\
