@@ -299,11 +299,19 @@ def _lies_there(bench: Bench, seen: Sequence[Seen], pause: int, container: str, 
     shim = next((each.parent for each in seen if each.pid == pause), 0)
     if not shim or not container:
         return ""
-    for line in Path(f"/proc/{shim}/mountinfo").read_text(encoding="utf-8").splitlines():
-        place = line.split()[4]
+    for place in _mounts(shim):
         if container in place and place.endswith("/rootfs"):
             return bench.digests.of(Path(f"/proc/{shim}/root{place}{program}"))
     return ""
+
+
+def _mounts(pid: int) -> list[str]:
+    """Where that process has something mounted; nothing when it has ended."""
+    try:
+        table = Path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8")
+    except OSError:
+        return []
+    return [line.split()[4] for line in table.splitlines()]
 
 
 class _Record(msgspec.Struct):
