@@ -62,6 +62,7 @@ def _name(image: Reference) -> str:
     return f"{image.registry.lower()}/{image.repository}"
 
 
+@lru_cache(maxsize=8192)
 def image(text: str) -> Reference | None:
     """The image of that name; None where it cannot be read."""
     head, colon, tag = text.rpartition(":")

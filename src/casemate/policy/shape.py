@@ -143,10 +143,14 @@ class Shapes:
 
     def _is_quiet(self, text: str) -> bool:
         """Whether an image is one that no row asks for. Its tag says nothing to them but that it holds a module."""
+        known = self._images.get(text)
+        if known is not None:
+            return known
         head, colon, tag = text.rpartition(":")
         if colon and is_tag(tag) and self._repositories[head]:
             lower = tag.lower()
-            return "wasm" not in lower and "spin" not in lower
+            if "wasm" not in lower and "spin" not in lower:
+                return self._images.note(text, found=True)
         return self._images[text]
 
 
@@ -158,9 +162,13 @@ class _Quiet(dict[str, bool]):
         self._judge = judge
 
     def __missing__(self, text: str) -> bool:
+        return self.note(text, found=self._judge(text))
+
+    def note(self, text: str, *, found: bool) -> bool:
+        """Keep an answer as long as there is room."""
         if len(self) >= _KEPT:
             self.clear()
-        found = self[text] = self._judge(text)
+        self[text] = found
         return found
 
 
