@@ -52,7 +52,6 @@ def start(node: Node, folder: Path) -> None:
     label(node, {"casemate.dev/prove": "true"})
 
 
-
 def _here(each: Object, node: Node) -> Object:
     """The same for this node: its socket, and an API server without a Service in front of it."""
     if each["kind"] != "DaemonSet":
