@@ -63,15 +63,15 @@ def verify(file: Path, key: Path) -> tuple[Proof, ...]:
     try:
         return verified(file.read_bytes(), key, str(file))
     except OSError as error:
-        raise InputError(f"no signed statement: {error}", where=str(file)) from None
+        raise InputError(f"cannot be read: {error.strerror}", where=str(file), fix=_WRITE) from None
 
 
 def verified(content: bytes, key: Path, where: str) -> tuple[Proof, ...]:
     """The proofs in a signed statement's JSON, which was found at `where`. Raises as `verify` does."""
     try:
         envelope = Envelope.from_dict(json.loads(content))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(f"no signed statement: {error}", where=where) from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise InputError("no signed statement in JSON", where=where, fix=_WRITE) from None
     public = _public(key)
     # Not `Envelope.verify`: it passes over signatures whose key id, a hint that tools fill as they like, differs.
     if not any(_signed(public, each, envelope.pae()) for each in envelope.signatures.values()):
@@ -120,6 +120,7 @@ def _private(key: Path) -> PrivateKeyTypes:
         raise InputError(f"no private key in PEM without a password: {error}", where=str(key), fix=_MAKE) from None
 
 
+_WRITE = "casemate prove --sign KEY --statement FILE writes one"
 _MAKE = "openssl genpkey -algorithm ed25519 -out KEY; openssl pkey -in KEY -pubout -out PUB"
 
 

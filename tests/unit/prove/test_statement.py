@@ -90,8 +90,14 @@ def test_a_statement_of_another_key_is_refused(tmp_path: Path) -> None:
 def test_what_is_no_statement_is_refused(tmp_path: Path, text: str) -> None:
     _, public = write(tmp_path, KEYS[0])
     (tmp_path / "s.json").write_text(text)
-    with pytest.raises(CasemateError):
+    with pytest.raises(CasemateError) as raised:
         statement.verify(tmp_path / "s.json", public)
+    assert "recursion" not in str(raised.value)
+
+
+def test_a_statement_that_is_not_there_is_told_with_how_to_write_one(tmp_path: Path) -> None:
+    with pytest.raises(CasemateError, match=r"s.json: cannot be read: No such file or directory\n.*--sign KEY"):
+        statement.verify(tmp_path / "s.json", tmp_path / "key")
 
 
 def test_a_key_that_is_none_is_refused(tmp_path: Path) -> None:
