@@ -139,9 +139,9 @@ def _bounded(resolved: Resolved, answers: Answers, compiled: Rules) -> tuple[Bou
     if places := compiled.doors(answers):
         text = "a directory or socket of the node opens every boundary"
         return min(boundary, Boundary.SHARED), (Reason(id="host-door", text=text, path=places[0]),)
-    if boundary > Boundary.SHARED and compiled.native(answers):
+    if compiled.native(answers):
         text = "a class for Wasm may run native programs as plain containers"
-        return Boundary.SHARED, (Reason(id="class-runs-native", text=text, path="runtimeClassName"),)
+        return min(boundary, Boundary.SHARED), (Reason(id="class-runs-native", text=text, path="runtimeClassName"),)
     if boundary <= Boundary.HARDENED:
         return _hardened(resolved.row, answers, compiled)
     return boundary, ()

@@ -226,8 +226,11 @@ def test_an_annotation_of_size_changes_nothing():
 
 
 @pytest.mark.parametrize("name", ["wasmtime", "wasmedge", "spin", "wws", "wasmer"])
-def test_a_wasm_class_with_a_native_image_is_shared(name):
-    assert has(under(name)).boundary <= Boundary.SHARED
+@pytest.mark.parametrize("text", [PLAIN, HARDENED])
+def test_a_wasm_class_with_a_native_image_is_shared(name, text):
+    found = has(under(name, text))
+    assert found.boundary <= Boundary.SHARED
+    assert found.boundary is Boundary.UNKNOWN or "class-runs-native" in reasons(found)
 
 
 def test_a_class_that_is_only_called_wasm_may_run_native_programs():
