@@ -33,6 +33,8 @@ test-setup: setup
 	dpkg -s $(TEST_PACKAGES) >/dev/null 2>&1 || (apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(TEST_PACKAGES))
 	$(BIN)/python tests/cluster/kubernetes.py
+	$(BIN)/python tests/cluster/collector.py
+	$(BIN)/python tests/cluster/kwok.py
 	$(BIN)/python tests/assess/charts.py
 	$(BIN)/python tests/integration/node/containerd2.py
 	$(BIN)/python tests/integration/vm/guest_kernel.py
