@@ -1,22 +1,18 @@
 """What nodes and their configuration still have of Docker as the runtime, and the way off it.
 
-1. Workloads' own left-overs (sockets, directories, addresses) are rules of the catalogue. Here is what no workload
-   says: nodes, kubelets' arguments and configuration, kubeadm's, Docker's own.
+1. Workloads' own left-overs (sockets, directories, nodes that run Docker) are rules of the catalogue. Here is what no
+   workload says: kubelets' arguments and configuration, kubeadm's, Docker's own.
 2. Kubernetes 1.24 removed dockershim and the flags of its CNI and image handling (CHANGELOG-1.24). A kubelet that
    is given a flag that it does not know ends at once (pflag), so each is an obstacle to the upgrade.
-3. `docker://` of a node is dockershim or, since 1.24, cri-dockerd. Neither has runtime handlers: no RuntimeClass and no
-   user namespace works there.
-4. Log drivers are Docker's: a CRI runtime writes files of its own format, which the kubelet rotates.
+3. Log drivers are Docker's: a CRI runtime writes files of its own format, which the kubelet rotates.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
-
-from casemate.model.surroundings import Node
 
 Json: TypeAlias = object
 
@@ -79,14 +75,6 @@ _ARGUMENT: Final = re.compile(r"--([a-z][a-z0-9-]*)(?:=(.*))?", re.DOTALL)
 _SOCKET_KEYS: Final = ("criSocket", "containerRuntimeEndpoint", "imageServiceEndpoint")
 _CRI_ANNOTATION: Final = "kubeadm.alpha.kubernetes.io/cri-socket"
 _FILES: Final = frozenset({"json-file", "local", "none", ""})
-
-
-def of_nodes(nodes: Iterable[Node]) -> Iterator[LeftOver]:
-    """Nodes that report Docker as their container runtime."""
-    for node in nodes:
-        if node.container_runtime.startswith("docker:"):
-            what = f"the node's container runtime is {node.container_runtime}: no RuntimeClass works there"
-            yield LeftOver(f"Node {node.name}", what, _DRAIN, f"{MIGRATE}change-runtime-containerd/")
 
 
 def of_arguments(words: Sequence[str], where: str) -> Iterator[LeftOver]:

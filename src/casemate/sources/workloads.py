@@ -19,7 +19,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO
 
-from casemate.errors import IncompleteError
 from casemate.model.kube.meta import ObjectMeta
 from casemate.model.kube.pod import PodSpec
 from casemate.model.surroundings import Surroundings
@@ -30,7 +29,7 @@ from casemate.sources.fast_files import Content, Unreached, contents
 from casemate.sources.fast_layout import Position
 from casemate.sources.marks import shown
 from casemate.sources.position import Seen, locate
-from casemate.sources.problems import LISTED, Problem, raise_for
+from casemate.sources.problems import Problem, raise_for
 from casemate.sources.shape import Template, bare_containers, is_built_in, templates
 from casemate.sources.surroundings import Neighbours
 
@@ -62,15 +61,6 @@ class Collected:
     def places(self, source: Source, paths: Sequence[str]) -> list[Position]:
         """Line and column of each of several fields of one object."""
         return locate(source, paths, self.texts, self.seen.get((source.file, source.line)))
-
-    def shortfall(self) -> IncompleteError | None:
-        """What was not looked at, as an error to end with (exit code 4), or None when all was."""
-        if not self.unreached:
-            return None
-        lines = [f"  {each}" for each in self.unreached[:LISTED]]
-        if len(self.unreached) > LISTED:
-            lines.append(f"  … and {len(self.unreached) - LISTED} more")
-        return IncompleteError("\n".join(["not everything was looked at:", *lines]), fix="mend that and run again")
 
 
 def collect(inputs: Sequence[str], stdin: BinaryIO) -> Collected:

@@ -3,21 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from workloads import node
 
-from casemate.decide.leftovers import of_arguments, of_document, of_environment, of_nodes
-
-
-def test_nodes_that_run_docker_are_found() -> None:
-    nodes = [
-        node("a", container_runtime="docker://20.10.7"),
-        node("b", container_runtime="containerd://2.1.0"),
-        node("c"),
-    ]
-    (found,) = of_nodes(nodes)
-    assert found.where == "Node a"
-    assert "docker://20.10.7" in found.what
-    assert "containerRuntimeEndpoint" in found.fix
+from casemate.decide.leftovers import of_arguments, of_document, of_environment
 
 
 @pytest.mark.parametrize(
