@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import PROBE, bring_in, forget
 from pods_by_hand import EXITED, pod
 
 from casemate.engine import known_handlers, lifecycle
@@ -23,6 +22,7 @@ from casemate.engine.paths import EnginePaths
 from casemate.engine.settings import load_settings
 from casemate.engine.supervise import process as supervisor
 from casemate.errors import CasemateError, InputError
+from conftest import PROBE, bring_in, forget
 
 pytestmark = pytest.mark.root
 BUSYBOX = "casemate.local/busybox:1"

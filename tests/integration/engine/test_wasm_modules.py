@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from conftest import PROBE
 from pods_by_hand import Pod, pod
 
 from casemate.engine.cri import cri_pb2 as pb
 from casemate.engine.paths import EnginePaths
 from casemate.errors import RuntimeFault
+from conftest import PROBE
 
 pytestmark = pytest.mark.root
 BUSYBOX = "casemate.local/busybox:1"
