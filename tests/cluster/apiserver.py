@@ -17,6 +17,7 @@ import yaml
 _TOKENS = """admin-token,admin,1,"system:masters"
 reader-token,reader,2
 nobody-token,nobody,3
+proof-reader-token,proof-reader,4
 """
 WITHOUT = "ServiceAccount,RuntimeClass"
 """Admission plugins that would ask for objects which a test about something else does not make."""
