@@ -1,11 +1,14 @@
 """What holds for all tests on whatever machine, however busy it is.
 
 1. A property test that is slow has not failed.
-2. Tests that need root run real runtimes, a kubelet and virtual machines: one that failed runs once more.
+2. Tests of real parts (what needs root, and what has a cluster) share two processors with them: one that failed runs
+   once more.
    What failed first is shown at the end all the same, and is to be looked at.
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -13,11 +16,13 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
+_CLUSTER = Path(__file__).parent / "cluster"
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let tests that need root fail once (rule 2)."""
+    """Let tests of real parts fail once (rule 2)."""
     for item in items:
-        if item.get_closest_marker("root"):
+        if item.get_closest_marker("root") or _CLUSTER in item.path.parents:
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 
