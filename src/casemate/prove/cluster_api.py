@@ -36,7 +36,6 @@ class Cluster:
     def __init__(self, access: Access) -> None:
         self._access = access
         self._http = connection(access)
-        self._extensions = {"sni_hostname": access.server_name} if access.server_name else {}
 
     def __enter__(self) -> Self:
         return self
@@ -86,9 +85,7 @@ class Cluster:
         content = None if body is None else msgspec.json.encode(body)
         headers = {"Content-Type": kind}
         try:
-            return self._http.request(
-                method, path, content=content, headers=headers, timeout=_SECONDS, extensions=self._extensions
-            )
+            return self._http.request(method, path, content=content, headers=headers, timeout=_SECONDS)
         except httpx.HTTPError as error:
             raise IncompleteError(f"the cluster does not answer: {error}", where=path) from None
 
