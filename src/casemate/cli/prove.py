@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,18 +58,69 @@ class InCluster:
 _Names = Annotated[list[str], Parameter(negative=())]
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Chosen:
+    """What is to be proven."""
+
+    runtime: _Names = field(default_factory=list)
+    """Handlers to prove; repeatable. All of them when nothing is named."""
+    class_: Annotated[list[str], Parameter(name="--class", negative=())] = field(default_factory=list)
+    """RuntimeClasses to prove; repeatable."""
+    pod: _Names = field(default_factory=list)
+    """Pods that run, as POD or NAMESPACE/POD, with their handlers; repeatable."""
+    everything: Annotated[bool, Parameter(name="--all", negative=())] = False
+    """All handlers, and all Pods that run."""
+    node: Annotated[bool, Parameter(negative=())] = False
+    """All handlers of this node, and nothing that runs."""
+
+    def check(self) -> None:
+        """Raise `InputError` for names beside all."""
+        if (self.everything or self.node) and (self.runtime or self.class_ or self.pod):
+            raise InputError("--all and --node take no names", fix="name handlers, classes and Pods, or take all")
+
+    def asked(self, there: InCluster) -> Asked:
+        """The same, with what the cluster says of this node."""
+        names = tuple(self.runtime), tuple(self.class_), tuple(self.pod)
+        return Asked(*names, self.everything, there.declared(), there.node_name)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Signing:
+    """Whether the proofs are signed, and where they go then."""
+
+    sign: Path | None = None
+    """A private key in PEM; the proofs are signed with it, as an in-toto statement."""
+    statement: Path | None = None
+    """Where the signed statement goes; standard output when there is none."""
+
+    def check(self) -> None:
+        """Raise `InputError` for a statement that nobody signs."""
+        if self.statement and not self.sign:
+            raise InputError("--statement without --sign", fix="name the key to sign with")
+
+    def write(self, proofs: Sequence[Proof]) -> bool:
+        """Write the signed statement, if there is to be one. Tells whether standard output is still free."""
+        if not self.sign:
+            return True
+        from casemate.prove import statement
+
+        signed = statement.sign(proofs, self.sign)
+        if self.statement is None:
+            sys.stdout.buffer.write(signed + b"\n")
+            return False
+        self.statement.write_bytes(signed)
+        return True
+
+
 @app.default
 def prove(
     *,
-    runtime: _Names = [],  # noqa: B006 - cyclopts copies it
-    class_: Annotated[list[str], Parameter(name="--class", negative=())] = [],  # noqa: B006
-    pod: _Names = [],  # noqa: B006
-    everything: Annotated[bool, Parameter(name="--all", negative=())] = False,
-    node: Annotated[bool, Parameter(negative=())] = False,
+    chosen: Chosen | None = None,
     cri: str | None = None,
     cluster: InCluster | None = None,
-    sign: Path | None = None,
-    statement: Path | None = None,
+    signing: Signing | None = None,
     watch: Annotated[bool, Parameter(negative=())] = False,
     explain: Annotated[bool, Parameter(negative=())] = False,
     output: Output = "table",
@@ -82,22 +133,8 @@ def prove(
 
     Parameters
     ----------
-    runtime
-        Handlers to prove; repeatable. All of them when nothing is named.
-    class_
-        RuntimeClasses to prove; repeatable.
-    pod
-        Pods that run, as POD or NAMESPACE/POD, with their handlers; repeatable.
-    everything
-        All handlers, and all Pods that run.
-    node
-        All handlers of this node, and nothing that runs.
     cri
         The socket of the node's own containerd, in place of an engine of casemate's.
-    sign
-        A private key in PEM; the proofs are signed with it, as an in-toto statement.
-    statement
-        Where the signed statement goes; standard output when there is none.
     watch
         Prove again whenever a program or a configuration has changed, until interrupted.
     explain
@@ -106,18 +143,14 @@ def prove(
     signal.signal(signal.SIGTERM, interrupt)
     if os.geteuid():
         raise MissingError("only root sees the node's processes whole", fix="sudo casemate prove")
-    if statement and not sign:
-        raise InputError("--statement without --sign", fix="name the key to sign with")
-    if (everything or node) and (runtime or class_ or pod):
-        raise InputError("--all and --node take no names", fix="name handlers, classes and Pods, or take all")
+    chosen, there, signing = chosen or Chosen(), cluster or InCluster(), signing or Signing()
+    signing.check()
+    chosen.check()
     place = _place(cri, engine)
-    there = cluster or InCluster()
-    asked = Asked(tuple(runtime), tuple(class_), tuple(pod), everything, there.declared(), there.node_name)
+    asked = chosen.asked(there)
 
     def show(proofs: Sequence[Proof]) -> None:
-        if sign:
-            _sign(proofs, sign, statement)
-        if not sign or statement:
+        if signing.write(proofs):
             print(proofs_json(proofs), flush=True) if output == "json" else print_proofs(proofs, explain=explain)
 
     try:
@@ -157,16 +190,6 @@ def verify(file: Path, *, key: Path, explain: bool = False, output: Output = "ta
     proofs = statement.verify(file, key)
     print(proofs_json(proofs)) if output == "json" else print_proofs(proofs, explain=explain)
     return exit_code(proofs)
-
-
-def _sign(proofs: Sequence[Proof], key: Path, file: Path | None) -> None:
-    from casemate.prove import statement
-
-    signed = statement.sign(proofs, key)
-    if file is None:
-        sys.stdout.buffer.write(signed + b"\n")
-    else:
-        file.write_bytes(signed)
 
 
 def exit_code(proofs: Sequence[Proof]) -> int:
