@@ -151,7 +151,7 @@ def _failed(answer: httpx.Response) -> bool:
 
 
 def killing(webhook: Webhook) -> Harm:
-    """Kill a worker at random, as the kernel would for want of memory."""
+    """Kill a process at random, as the kernel would for want of memory."""
 
     async def harm() -> None:
         os.kill(random.choice(webhook.children()), signal.SIGKILL)

@@ -41,6 +41,7 @@ from casemate.admission.statuses import Statuses
 from casemate.catalogue import Catalogue
 
 _WELL_WITHIN: Final = 5.0
+_BEATS_EVERY: Final = 1.0
 _NOBODY: Final = "casemate:probe"
 
 _log = structlog.get_logger("casemate.admission")
@@ -87,7 +88,7 @@ class Controller:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._drain, ending)
-        work = (self._serve(health), self._keep(), self._follow(), self._do_duties())
+        work = (self._serve(health), self._keep(), self._follow(), self._do_duties(), self._beat())
         tasks = [asyncio.create_task(each) for each in work]
         told = asyncio.create_task(ending.wait())
         await asyncio.wait({*tasks, told}, return_when=asyncio.FIRST_COMPLETED)
@@ -100,6 +101,11 @@ class Controller:
     def _drain(self, ending: asyncio.Event) -> None:
         self._draining = True
         asyncio.get_running_loop().call_later(self._serving.drain, ending.set)
+
+    async def _beat(self) -> None:
+        while True:
+            self._board.sign(self._board.controller)
+            await asyncio.sleep(_BEATS_EVERY)
 
     async def _follow(self) -> None:
         if self._serving.in_cluster:

@@ -4,8 +4,8 @@
    some hundredths of a second, on memory that is shared.
 2. Each worker has a listening socket of its own on the one port (SO_REUSEPORT), which spreads connections evenly. This
    process keeps all of them open: what waits there when a worker dies is answered by the one that follows.
-3. Who ends without being told to is started anew, at once the first time and later if it keeps ending. A worker that
-   has not beaten for a while hangs and is killed.
+3. Who ends without being told to is started anew, at once the first time and later if it keeps ending. Who has not
+   beaten for a while hangs and is killed.
 4. Who is told to end gets the time to drain, then SIGKILL. Children end with this process, however it ends.
 """
 
@@ -50,12 +50,12 @@ class _Child:
     """One process that should be running."""
 
     role: str
+    slot: int
     start: Callable[[], None]
     pid: int = 0
     since: float = 0.0
     pause: float = 0.0
     due: float = 0.0
-    slot: int | None = None
 
 
 @dataclass(slots=True)
@@ -83,8 +83,7 @@ class Supervisor:
             self._reap()
 
     def _fork(self, child: _Child) -> None:
-        if child.slot is not None:
-            self.board.clear(child.slot)
+        self.board.clear(child.slot)
         parent = os.getpid()
         child.since = time.monotonic()
         child.pid = os.fork()
@@ -111,7 +110,7 @@ class Supervisor:
 
     def _kill_who_hangs(self, now: float) -> None:
         for each in self.children:
-            if each.pid and each.slot is not None and now - self.board.read(each.slot).when > _HANGS_AFTER:
+            if each.pid and now - self.board.read(each.slot).when > _HANGS_AFTER:
                 _log.error("hangs; killing it", role=each.role, pid=each.pid)
                 self.board.clear(each.slot)
                 os.kill(each.pid, signal.SIGKILL)
@@ -169,10 +168,11 @@ def run(serving: Serving) -> int:
     sockets = [_listen(serving.listen) for _ in range(serving.workers)]
     health = _listen(serving.health)
     supervisor = Supervisor(serving, board, counters)
-    supervisor.children.append(_Child(_CONTROLLER, partial(controller.run, serving, board, gauges, health, known)))
+    control = partial(controller.run, serving, board, gauges, health, known)
+    supervisor.children.append(_Child(_CONTROLLER, board.controller, control))
     for slot, each in enumerate(sockets):
         place = worker.Place(slot, each, board, counters, known)
-        supervisor.children.append(_Child(f"worker{slot}", partial(worker.run, serving, place), slot=slot))
+        supervisor.children.append(_Child(f"worker{slot}", slot, partial(worker.run, serving, place)))
     _log.info("serving", address=f"{serving.listen.host}:{serving.listen.port}", workers=serving.workers)
     gc.collect()
     gc.freeze()  # What is shared stays shared: the collector does not write to it.

@@ -209,6 +209,7 @@ def test_a_board_shows_who_applies_what() -> None:
     board.sign(0, 7)
     assert board.revisions(within=5.0) == [7, 0]
     board.clear(0)
+    board.sign(board.controller, 7)
     assert board.revisions(within=5.0) == [0, 0]
 
 
