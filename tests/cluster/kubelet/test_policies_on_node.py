@@ -45,9 +45,9 @@ class Enforced:
     def pod(self, name: str, class_name: str | None = None) -> Object:
         return pod(name, class_name, self.namespace)
 
-    def refusal(self, body: Object) -> str:
+    def refusal(self, body: Object, *, dry_run: bool = False) -> str:
         """What alice is told when she makes it; empty when she may."""
-        answer = post(self.node.cluster, body, **ALICE)
+        answer = post(self.node.cluster, body, dry_run=dry_run, **ALICE)
         return "" if answer.is_success else str(answer.json()["message"])
 
 
@@ -62,13 +62,15 @@ def enforced(
     make(node.cluster, RIGHTS, LIAR, {"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
     found = Enforced(node, namespace)
     with _WAYS[way](node, folder):
-        wait_for(lambda: _refused(found), "the policy to bite")
+        wait_for(lambda: _in_force(found), "the policy to be in force")
         yield found
         remove(node, f"/api/v1/namespaces/{namespace}")
 
 
-def _refused(found: Enforced) -> bool:
-    return not post(found.node.cluster, found.pod("probe", "runc"), dry_run=True, **ALICE).is_success
+def _in_force(found: Enforced) -> bool:
+    """Whether it refuses and sets the default, which an API server loads at times of their own."""
+    denied = post(found.node.cluster, found.pod("probe", "runc"), dry_run=True, **ALICE)
+    return not denied.is_success and not found.refusal(found.pod("probe"), dry_run=True)
 
 
 def policy(way: str) -> Object:
