@@ -2,7 +2,8 @@
 
 1. Counters are kept in files, one per process: they add up over all workers, and a worker that takes another's place
    takes over its numbers.
-2. Gauges say how things are now. The controller alone knows, and forgets them with what they were about.
+2. Gauges say how things are now. The controller alone knows, and forgets them with what they were about: they are in
+   no file, where they would outlive it.
 3. Labels are from small sets: paths, operations, decisions, rules, policies, and namespaces in the audit.
 """
 
@@ -37,7 +38,13 @@ class Counters:
         for each in folder.glob("*.db"):
             each.unlink()
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
-        values.ValueClass = values.MultiProcessValue(lambda: _Role.name)  # type: ignore[no-untyped-call]
+        shared = values.MultiProcessValue(lambda: _Role.name)  # type: ignore[no-untyped-call]
+
+        def value(kind: str, *rest: object, **more: object) -> object:
+            """Where a number is kept: gauges in this process alone (rule 2), also those whose labels come later."""
+            return (values.MutexValue if kind == "gauge" else shared)(kind, *rest, **more)
+
+        values.ValueClass = value
         kept = CollectorRegistry()
         labels = ("path", "operation", "decision")
         self.requests = Counter("casemate_admission_requests", "Requests judged.", labels, registry=kept)
@@ -51,7 +58,7 @@ class Counters:
 
 
 class Gauges:
-    """How things are, for the controller to set. To be made before the counters: those change how values are kept."""
+    """How things are, for the controller to set."""
 
     def __init__(self) -> None:
         self._kept = CollectorRegistry()

@@ -21,6 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from prometheus_client.parser import text_string_to_metric_families
 
 from casemate.admission.certificates import Pair, Wanted, make_ca
 
@@ -180,6 +181,16 @@ def test_a_body_without_a_length_is_bounded_too(served: Served) -> None:
 def test_it_asks_itself_for_what_must_be_denied(served: Served) -> None:
     wanted = 'casemate_policy_bites{policy="tenants",rule="class-not-permitted"} 1.0'
     wait_for(lambda: wanted in served.health_of("/metrics"), "a probe")
+
+
+def test_every_number_is_told_once(served: Served) -> None:
+    """A gauge that lay in a file as well would stay there: a policy that is gone would bite for ever."""
+    wait_for(lambda: "casemate_policy_bites{" in served.health_of("/metrics"), "a probe")
+    families = list(text_string_to_metric_families(served.health_of("/metrics")))
+    samples = [(each.name, tuple(sorted(each.labels.items()))) for family in families for each in family.samples]
+    assert len({each.name for each in families}) == len(families)
+    assert len(set(samples)) == len(samples)
+    assert not [each for each in samples if "pid" in dict(each[1])]
 
 
 def test_a_policy_that_changes_is_in_force_and_a_broken_one_changes_nothing(served: Served) -> None:
