@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, MissingArgumentError, UnusedCliTokensError
 
 from casemate import __version__
 from casemate.errors import CasemateError
@@ -23,6 +23,7 @@ app = App(
     version=__version__,
     help="Run Kubernetes Pods behind the boundary they ask for, and show that they are.",
     result_action="return_value",
+    suppress_keyboard_interrupt=False,  # `run_command` says that it was interrupted
 )
 app.command("casemate.cli.run:run", name="run", help="Run Kubernetes manifests on this machine.")
 app.command("casemate.cli.ps:ps", name="ps", help="List Pods: class, handler, boundary, state.")
@@ -59,8 +60,7 @@ def run_command(arguments: list[str]) -> int:
         result = app(arguments, exit_on_error=False, print_error=False)
         sys.stdout.flush()
     except CycloptsError as error:
-        known = [each for each in arguments[:1] if each in app]
-        return _complain(str(error), BAD_USAGE, " ".join(["casemate", *known, "--help"]))
+        return _complain(_misuse(error), BAD_USAGE, " ".join(["casemate", *(error.command_chain or ()), "--help"]))
     except CasemateError as error:
         if debug:
             raise
@@ -74,8 +74,8 @@ def run_command(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print("casemate: interrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader (head, less) has gone: no message, and none at exit either.
+    except (BrokenPipeError, SystemExit):
+        # The reader (head, less) has gone, which rich makes a SystemExit: no message, and none at exit either.
         _forget_output()
         return NOT_READ
     except OSError as error:
@@ -85,6 +85,17 @@ def run_command(arguments: list[str]) -> int:
         where = f"{error.filename}: " if error.filename else ""
         return _complain(f"{where}{error.strerror or error}", FAILED, "--debug shows where it happened")
     return result if isinstance(result, int) else 0
+
+
+def _misuse(error: CycloptsError) -> str:
+    """What is wrong with the command line."""
+    match error:
+        case MissingArgumentError(argument=argument, keyword=None) if argument and not argument.tokens:
+            return f"{argument.name} is missing"
+        case UnusedCliTokensError(unused_tokens=[first, *_]):
+            return f'unexpected argument "{first}"'
+        case _:
+            return str(error)
 
 
 def _forget_output() -> None:

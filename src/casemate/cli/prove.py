@@ -172,7 +172,7 @@ async def _watch(place: Place, asked: Asked, there: InCluster, show: Callable[[S
 
 
 @app.command
-def verify(file: Path, *, key: Path, explain: bool = False, output: Output = "table") -> int:
+def verify(file: Path, /, *, key: Path, explain: bool = False, output: Output = "table") -> int:
     """Check a signed statement, and show the proofs in it. Ends with 1 unless it is signed and all are proven.
 
     Parameters

@@ -170,7 +170,7 @@ def _followed(name: str, until: Until, paths: EnginePaths, progress: Progress) -
         print(f"casemate: {error}; the Pods stay: casemate ps {name}", file=sys.stderr)
         return status, error.exit_code
     except KeyboardInterrupt:
-        print(f"\ncasemate: interrupted, taking {name} down", file=sys.stderr)
+        print(f"\ncasemate: taking {name} down", file=sys.stderr)
         for _ in client.down(name):
             pass
         raise

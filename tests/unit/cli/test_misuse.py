@@ -1,0 +1,56 @@
+"""What the command line says when it is used wrongly, interrupted, or not read to its end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from casemate.cli.main import run_command
+
+_CASEMATE = (sys.executable, "-c", "from casemate.cli.main import main; main()")
+_MORE_THAN_A_PIPE_HOLDS = b"# as long as somebody reads\n" * 10_000
+
+
+@pytest.mark.parametrize(
+    ("line", "what", "whose"),
+    [
+        ("prove vrify proof.json", 'unexpected argument "vrify"', "prove"),
+        ("prove verify one two --key k", 'unexpected argument "two"', "prove verify"),
+        ("policy explain --policy p.yaml", "--object is missing", "policy explain"),
+        ("prove verify --key k", "FILE is missing", "prove verify"),
+        ("prove --runtime", 'Command "prove" parameter --runtime requires an argument.', "prove"),
+        ("policy check -o yaml", 'Invalid value "yaml" for -o.', "policy check"),
+        ("node plan --handlr crun", "Unknown option: --handlr. Did you mean --handler?", "node plan"),
+        ("policy expalin", 'Unknown command "expalin". Did you mean "explain"?', "policy"),
+        ("polciy", 'Unknown command "polciy". Did you mean "policy"?', ""),
+    ],
+)
+def test_a_wrong_command_line_names_what_is_wrong_and_the_help_of_that_very_command(
+    line: str, what: str, whose: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(line.split()) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"casemate: {what}")
+    assert said.endswith(f"\n  → {' '.join(['casemate', *whose.split(), '--help'])}\n")
+
+
+def test_an_interrupted_command_says_so() -> None:
+    with subprocess.Popen([*_CASEMATE, "policy", "check", "-"], stdin=-1, stdout=-1, stderr=-1) as running:
+        assert running.stdin
+        running.stdin.write(_MORE_THAN_A_PIPE_HOLDS)  # returns when it has begun to read
+        running.send_signal(signal.SIGINT)
+        assert running.communicate() == (b"", b"casemate: interrupted\n")
+    assert running.returncode == 130
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["catalogue", "show"]])
+def test_a_table_that_nobody_read_is_not_told_as_a_finding(arguments: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run([*_CASEMATE, *arguments], stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (141, b"")
