@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 from cyclopts import Parameter
 
 from casemate.catalogue import tables
-from casemate.cli import policy_files
+from casemate.cli import policy_files, written
 from casemate.errors import InputError
 from casemate.model.policy import PolicySettings
 from casemate.policy.compile import gatekeeper, kyverno, native, static
@@ -55,8 +55,9 @@ def compile_(
     output
         yaml or json.
     """
-    written = policy_files.read(policy)
-    compiled = _compiled(written, to, version, partial=partial)
+    if into is not None and to != "static":
+        raise InputError("is only for static", where="--into", fix="send the output to a file: … > FILE")
+    compiled = _compiled(policy_files.read(policy), to, version, partial=partial)
     _tell(compiled.gaps)
     if into is not None:
         _write(compiled, to, into)
@@ -78,27 +79,23 @@ def _tell(gaps: Sequence[Gap]) -> None:
         print(f"casemate: note: {part}{whose}: {what}", file=sys.stderr)
 
 
-def _compiled(written: PolicyInput, to: Target, version: str, *, partial: bool) -> Compiled:
+def _compiled(read: PolicyInput, to: Target, version: str, *, partial: bool) -> Compiled:
     make = {"kyverno": kyverno.compile, "gatekeeper": gatekeeper.compile}.get(to, native.compile)
-    made = tabulated(written.policies, written.exceptions, written.surroundings, tables.load(), PolicySettings())
+    made = tabulated(read.policies, read.exceptions, read.surroundings, tables.load(), PolicySettings())
     compiled = make(made, partial=partial, version=version)
     return static.static(compiled, version) if to == "static" else compiled
 
 
 def _write(compiled: Compiled, to: Target, into: Path) -> None:
     """The files of rule 3 of `casemate.policy.compile.static`, and the configuration that names them."""
-    if to != "static":
-        raise InputError("is only for static", where="--into", fix="send the output to a file: … > FILE")
     root = into.absolute()
     folders = sorted({static.folder(each) for each in compiled.objects})
-    try:
-        for name in folders:
-            (root / name).mkdir(parents=True, exist_ok=True)
-            objects = tuple(each for each in compiled.objects if static.folder(each) == name)
-            (root / name / "casemate.yaml").write_text(_yaml(Compiled(objects, compiled.gaps), to))
-        (root / _CONFIGURATION).write_text(document(static.configuration(PurePosixPath(root), folders)))
-    except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror}", where=str(into), fix="name another folder") from None
+    files = {}
+    for name in folders:
+        objects = tuple(each for each in compiled.objects if static.folder(each) == name)
+        files[root / name / "casemate.yaml"] = _yaml(Compiled(objects, compiled.gaps), to).encode()
+    files[root / _CONFIGURATION] = document(static.configuration(PurePosixPath(root), folders)).encode()
+    written.write(files, into)
     print(f"wrote {root}; start every kube-apiserver with", file=sys.stderr)
     print("  --feature-gates=ManifestBasedAdmissionControlConfig=true", file=sys.stderr)
     print(f"  --admission-control-config-file={root / _CONFIGURATION}", file=sys.stderr)
