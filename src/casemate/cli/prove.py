@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from casemate.cli import written
 from casemate.cli.options import EngineName, Output
 from casemate.engine.ensure import ensure_started
 from casemate.engine.paths import DEFAULT_ENGINE, EnginePaths
@@ -95,23 +96,33 @@ class Signing:
     statement: Path | None = None
     """Where the signed statement goes; standard output when there is none."""
 
-    def check(self) -> None:
-        """Raise `InputError` for a statement that nobody signs."""
-        if self.statement and not self.sign:
-            raise InputError("--statement without --sign", fix="name the key to sign with")
+    @property
+    def takes_output(self) -> bool:
+        """Whether standard output is the statement's."""
+        return self.sign is not None and self.statement is None
 
-    def write(self, proofs: Sequence[Proof]) -> bool:
-        """Write the signed statement, if there is to be one. Tells whether standard output is still free."""
+    def check(self) -> None:
+        """Raise `InputError` for what would keep the proofs from being signed, before they are made."""
+        if self.statement:
+            if not self.sign:
+                raise InputError("--statement without --sign", fix="name the key to sign with")
+            written.check(self.statement)
+        if self.sign:
+            from casemate.prove import statement
+
+            statement.signer(self.sign)
+
+    def write(self, proofs: Sequence[Proof]) -> None:
+        """Write the signed statement, if there is to be one."""
         if not self.sign:
-            return True
+            return
         from casemate.prove import statement
 
         signed = statement.sign(proofs, self.sign)
-        if self.statement is None:
+        if self.statement:
+            written.write({self.statement: signed}, self.statement)
+        else:
             sys.stdout.buffer.write(signed + b"\n")
-            return False
-        self.statement.write_bytes(signed)
-        return True
 
 
 @app.default
@@ -141,17 +152,18 @@ def prove(
         Show every observation.
     """
     signal.signal(signal.SIGTERM, interrupt)
-    if os.geteuid():
-        raise MissingError("only root sees the node's processes whole", fix="sudo casemate prove")
     chosen, there, signing = chosen or Chosen(), cluster or InCluster(), signing or Signing()
     signing.check()
     chosen.check()
+    if os.geteuid():
+        raise MissingError("only root sees the node's processes whole", fix="sudo casemate prove")
     place = _place(cri, engine)
     asked = chosen.asked(there)
 
     def show(proofs: Sequence[Proof]) -> None:
-        if signing.write(proofs):
+        if not signing.takes_output:
             print(proofs_json(proofs), flush=True) if output == "json" else print_proofs(proofs, explain=explain)
+        signing.write(proofs)
 
     try:
         if watch:
@@ -173,7 +185,7 @@ async def _watch(place: Place, asked: Asked, there: InCluster, show: Callable[[S
 
 @app.command
 def verify(file: Path, /, *, key: Path, explain: bool = False, output: Output = "table") -> int:
-    """Check a signed statement, and show the proofs in it. Ends with 1 unless it is signed and all are proven.
+    """Check a signed statement, and show what was proven when and where. Ends with 1 unless it is signed and all was.
 
     Parameters
     ----------
@@ -188,7 +200,7 @@ def verify(file: Path, /, *, key: Path, explain: bool = False, output: Output = 
     from casemate.prove import statement
 
     proofs = statement.verify(file, key)
-    print(proofs_json(proofs)) if output == "json" else print_proofs(proofs, explain=explain)
+    print(proofs_json(proofs)) if output == "json" else print_proofs(proofs, explain=explain, afar=True)
     return exit_code(proofs)
 
 

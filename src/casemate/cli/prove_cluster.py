@@ -54,5 +54,5 @@ def cluster(
     proofs = across.prove(access(kubeconfig, context), key, wanted)
     if not proofs:
         print("casemate: the cluster has no RuntimeClass: there is nothing to prove", file=sys.stderr)
-    print(proofs_json(proofs)) if output == "json" else print_proofs(proofs, explain=explain, nodes=True)
+    print(proofs_json(proofs)) if output == "json" else print_proofs(proofs, explain=explain, afar=True)
     return exit_code(proofs)

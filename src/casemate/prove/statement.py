@@ -4,7 +4,9 @@
    predicate is the list of proofs, with node and time.
 2. It is signed with a private key in PEM (Ed25519, ECDSA or RSA), and checked with the public one alone: which key may
    speak for which node is for those to say who hand out keys.
-3. A statement of another type, or whose digests are not those of its proofs, is refused, whoever signed it.
+3. A statement of another type, or whose digests are not those of its proofs, is refused, whoever signed it; so is one
+   of more than 16 MiB, unread.
+4. It says what was so at the proofs' time. Whether that still counts is for those to say who ask.
 
 Sources: in-toto attestation framework, spec/v1/statement.md; DSSE v1.0, envelope.md and protocol.md.
 """
@@ -30,6 +32,12 @@ STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://casemate.dev/attestation/proof/v1alpha1"
 PAYLOAD = "application/vnd.in-toto+json"
 
+_LARGEST = 16 << 20
+_LAST_SECOND = 253_402_300_799  # of the year 9999
+_WRITE = "casemate prove --sign KEY --statement FILE writes one"
+_MAKE = "openssl genpkey -algorithm ed25519 -out KEY; openssl pkey -in KEY -pubout -out PUB"
+_COMPARE = "take the public key of who signed it; where that is this one, the statement was changed since"
+
 
 class _Subject(msgspec.Struct, frozen=True):
     name: str
@@ -51,19 +59,23 @@ def sign(proofs: Sequence[Proof], key: Path) -> bytes:
     """The proofs as a signed statement, in JSON. Raises `InputError` when `key` is no private key in PEM."""
     statement = _Statement(STATEMENT, tuple(_subjects(proofs)), PREDICATE, _Predicate(tuple(map(item, proofs))))
     envelope = Envelope(msgspec.json.encode(statement), PAYLOAD, {})
-    try:
-        envelope.sign(CryptoSigner(_private(key)))
-    except ValueError as error:
-        raise InputError(f"no key for signatures: {error}", where=str(key)) from None
+    envelope.sign(signer(key))
     return json.dumps(envelope.to_dict(), indent=2).encode()
+
+
+def signer(key: Path) -> CryptoSigner:
+    """Who signs with the private key in PEM at `key`. Raises `InputError` when it is none."""
+    try:
+        private: PrivateKeyTypes = load_pem_private_key(_read(key), None)
+        return CryptoSigner(private)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        what = "no private key in PEM for signatures, without a password"
+        raise InputError(what, where=str(key), fix=_MAKE) from None
 
 
 def verify(file: Path, key: Path) -> tuple[Proof, ...]:
     """The proofs in a signed statement. Raises `InputError` for what is none, `RuntimeFault` for a bad signature."""
-    try:
-        return verified(file.read_bytes(), key, str(file))
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=str(file), fix=_WRITE) from None
+    return verified(_read(file, _WRITE), key, str(file))
 
 
 def verified(content: bytes, key: Path, where: str) -> tuple[Proof, ...]:
@@ -75,7 +87,7 @@ def verified(content: bytes, key: Path, where: str) -> tuple[Proof, ...]:
     public = _public(key)
     # Not `Envelope.verify`: it passes over signatures whose key id, a hint that tools fill as they like, differs.
     if not any(_signed(public, each, envelope.pae()) for each in envelope.signatures.values()):
-        raise RuntimeFault("the statement was not signed with this key", where=where)
+        raise RuntimeFault("the statement was not signed with this key", where=where, fix=_COMPARE)
     return _proofs(envelope, where)
 
 
@@ -95,6 +107,8 @@ def _proofs(envelope: Envelope, where: str) -> tuple[Proof, ...]:
         raise InputError(f"no statement of proofs: {error}", where=where) from None
     if (envelope.payload_type, statement.type, statement.predicate_type) != (PAYLOAD, STATEMENT, PREDICATE):
         raise InputError("a statement, but not of proofs", where=where)
+    if not all(0 <= each.time <= _LAST_SECOND for each in proofs):
+        raise InputError("a proof of a time that no calendar has", where=where)
     if statement.subject != tuple(_subjects(proofs)):
         raise InputError("the statement's subjects are not those of its proofs", where=where)
     return proofs
@@ -113,19 +127,19 @@ def _subjects(proofs: Sequence[Proof]) -> Iterator[_Subject]:
                 yield _Subject(whole, {algorithm: value})
 
 
-def _private(key: Path) -> PrivateKeyTypes:
-    try:
-        return load_pem_private_key(key.read_bytes(), None)
-    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise InputError(f"no private key in PEM without a password: {error}", where=str(key), fix=_MAKE) from None
-
-
-_WRITE = "casemate prove --sign KEY --statement FILE writes one"
-_MAKE = "openssl genpkey -algorithm ed25519 -out KEY; openssl pkey -in KEY -pubout -out PUB"
-
-
 def _public(key: Path) -> SSlibKey:
     try:
-        return SSlibKey.from_crypto(load_pem_public_key(key.read_bytes()))
-    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise InputError(f"no public key in PEM: {error}", where=str(key), fix=_MAKE) from None
+        return SSlibKey.from_crypto(load_pem_public_key(_read(key)))
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise InputError("no public key in PEM", where=str(key), fix=_MAKE) from None
+
+
+def _read(file: Path, fix: str = "check the path") -> bytes:
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(_LARGEST + 1)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=str(file), fix=fix) from None
+    if len(content) > _LARGEST:
+        raise InputError("larger than 16 MiB", where=str(file), fix=fix)
+    return content

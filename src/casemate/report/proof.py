@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.table import Table
@@ -21,24 +22,25 @@ def proofs_json(proofs: Sequence[Proof]) -> str:
 
 
 def print_proofs(
-    proofs: Sequence[Proof], *, explain: bool = False, nodes: bool = False, console: Console | None = None
+    proofs: Sequence[Proof], *, explain: bool = False, afar: bool = False, console: Console | None = None
 ) -> None:
     """Print a row for each proof, what keeps one from being proven, and with `explain` every observation.
 
-    `nodes` tells of each on which node it is.
+    Proofs that were not made here and now (`afar`) are told with node and time.
     """
     console = console or Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = 240
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("SUBJECT", *(["NODE"] if nodes else []), "HANDLER", "NAMED", "SHOWN", "RESULT", "TIME", "PROGRAM"):
+    where = ("NODE", "AT") if afar else ()
+    for column in ("SUBJECT", *where, "HANDLER", "NAMED", "SHOWN", "RESULT", "TIME", "PROGRAM"):
         table.add_column(column, no_wrap=column != "PROGRAM", justify="right" if column == "TIME" else "left")
     for proof in proofs:
         subject, *row = _row(proof)
-        table.add_row(subject, *([proof.node] if nodes else []), *row)
+        table.add_row(subject, *((proof.node, _when(proof)) if afar else ()), *row)
     console.print(table)
     for proof in proofs:
-        subject = f"{proof.subject} on {proof.node}" if nodes and proof.node else proof.subject
+        subject = f"{proof.subject} on {proof.node}" if afar and proof.node else proof.subject
         for each in proof.observations if explain else proof.reasons:
             console.print(f"{subject}: {_line(each)}", soft_wrap=True)
 
@@ -62,6 +64,11 @@ def _row(proof: Proof) -> tuple[str, ...]:
         f"{proof.seconds:.2f} s",
         told,
     )
+
+
+def _when(proof: Proof) -> str:
+    """When it was proven; nothing where it was not."""
+    return f"{datetime.fromtimestamp(proof.time, UTC):%Y-%m-%d %H:%M:%SZ}" if proof.time else ""
 
 
 def _line(seen: Observation) -> str:

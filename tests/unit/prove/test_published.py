@@ -130,5 +130,5 @@ def test_what_is_no_statement_is_told(keys: tuple[Path, Path], text: str) -> Non
 
 
 def test_a_readers_key_that_is_none_is_the_readers_to_mend(keys: tuple[Path, Path]) -> None:
-    with pytest.raises(InputError, match="no public key"):
+    with pytest.raises(InputError, match="missing: cannot be read"):
         published.read(config_map(keys[0], PROOF), "boot-1", keys[1].with_name("missing"), NOW)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from msgspec.structs import replace
 
 from casemate.errors import CasemateError, InputError, RuntimeFault
 from casemate.model.boundary import Boundary
@@ -100,10 +101,30 @@ def test_a_statement_that_is_not_there_is_told_with_how_to_write_one(tmp_path: P
         statement.verify(tmp_path / "s.json", tmp_path / "key")
 
 
-def test_a_key_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_a_file_without_end_is_not_read_to_its_end(tmp_path: Path) -> None:
+    _, public = write(tmp_path, KEYS[0])
+    with pytest.raises(InputError, match="/dev/zero: larger than 16 MiB"):
+        statement.verify(Path("/dev/zero"), public)
+
+
+def test_a_time_that_no_calendar_has_is_refused(tmp_path: Path) -> None:
+    private, public = write(tmp_path, KEYS[0])
+    (tmp_path / "s.json").write_bytes(statement.sign([replace(PROOF, time=1e300)], private))
+    with pytest.raises(InputError, match="no calendar"):
+        statement.verify(tmp_path / "s.json", public)
+
+
+def test_a_key_that_is_none_is_refused_in_our_own_words(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("no key")
-    with pytest.raises(InputError, match="no private key"):
+    with pytest.raises(InputError) as private:
         statement.sign([PROOF], tmp_path / "key")
+    assert str(private.value).startswith(
+        f"{tmp_path}/key: no private key in PEM for signatures, without a password\n  → openssl genpkey"
+    )
+    (tmp_path / "s.json").write_bytes(statement.sign([PROOF], write(tmp_path, KEYS[0], "good")[0]))
+    with pytest.raises(InputError) as public:
+        statement.verify(tmp_path / "s.json", tmp_path / "key")
+    assert str(public.value).startswith(f"{tmp_path}/key: no public key in PEM\n  → openssl genpkey")
 
 
 def test_an_item_reads_back_as_the_proof() -> None:
