@@ -48,6 +48,7 @@ _WORDS = tuple(re.compile(before + _BOOLEAN) for before in _BEFORE)  # Apart, fo
 _NESTED = re.compile(r"[-?][ \t]+[-?][ \t]+[-?][ \t]")
 _ITEMS = re.compile(r"^items:[^\n]*\n(?:[ \t]*(?:#[^\n]*)?\n)*( *)- ", re.MULTILINE)
 _JSON_ITEMS = re.compile(rb'"items"\s*:\s*\[\s*\n( +)\{')
+_FIRST = re.compile(r"\(first in line (\d+)\)")
 _DEEPEST_LIST = 8
 _DEEP = " " * 200
 _SHORT = 4000  # Characters: too few for more levels than the fast parser's stack holds.
@@ -222,7 +223,7 @@ def _is_trap(text: str) -> bool:
         return True
     if len(text) > _SHORT and (_DEEP in text or _NESTED.search(text)):
         return True
-    if "containers:" in text and fast_twice.in_yaml(text):
+    if "ontainers" in text and fast_twice.in_yaml(text):
         return True
     if "&" not in text or "*" not in text:
         return False
@@ -242,7 +243,8 @@ def _moved(problem: Problem, file: str, lines: int) -> Problem:
     place = problem.where.removeprefix(f"{file}:").split(":")
     if problem.where == file or len(place) != 2 or not place[0].isdecimal():
         return problem
-    return Problem(f"{file}:{int(place[0]) + lines}:{place[1]}", problem.what, problem.fix)
+    what = _FIRST.sub(lambda first: f"(first in line {int(first[1]) + lines})", problem.what)
+    return Problem(f"{file}:{int(place[0]) + lines}:{place[1]}", what, problem.fix)
 
 
 def _opened(written: Written, depth: int = 0) -> Iterator[Written]:

@@ -25,6 +25,50 @@ _JSON = (
 )
 
 
+_BRACES = """\
+# Charts write such contexts in one line.
+apiVersion: v1
+kind: Pod
+metadata: {name: a}
+spec:
+  containers:
+  - name: main
+    image: busybox
+    args: ["it's", '}']
+    securityContext: {privileged: true, capabilities: {add: [SYS_ADMIN]}, %s: false}
+"""
+_ODD = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: a}
+spec:
+  containers: [{name: main, image: busybox}]
+  hostPID: true
+  %s: false
+"""
+
+
+@pytest.mark.parametrize("key", ["privileged", '"privileged"', "'privileged'", '"privile\\x67ed"', "? privileged "])
+def test_between_braces_both_are_named_too(key: str) -> None:
+    found = collect(["-"], io.BytesIO((_BRACES % key).encode()))
+    assert [str(each) for each in found.skipped] == [
+        f'<stdin>:10:{75 + 2 * key.startswith("?")}: "privileged" is set twice (first in line 10); keep one of them'
+    ]
+    assert found.workloads[0].spec.containers[0].securityContext.privileged is False
+
+
+@pytest.mark.parametrize("key", ['"hostPID"', '"host\\x50ID"', "? hostPID\n  ", "&anchor hostPID"])
+def test_a_key_that_is_written_otherwise_is_the_same_key(key: str) -> None:
+    found = collect(["-"], io.BytesIO((_ODD % key).encode()))
+    assert ['"hostPID" is set twice' in each.what for each in found.skipped] == [True]
+
+
+def test_json_cannot_hide_a_key_behind_an_escape() -> None:
+    text = _JSON.replace('"busybox"', '"busybox", "command": ["\\u003a"]')
+    found = collect(["-"], io.BytesIO(text.encode()))
+    assert ['"runtimeClassName" is set twice' in each.what for each in found.skipped] == [True]
+
+
 @pytest.mark.parametrize(
     "text",
     [_BLOCK, _BLOCK.replace("[{name: main, image: busybox}]", "\n  - name: main\n    image: busybox"), _JSON],
@@ -56,6 +100,27 @@ def test_items_of_a_json_list_are_looked_at_one_by_one() -> None:
     ],
 )
 def test_keys_of_blocks_are_told_by_their_column(text: str, twice: bool) -> None:
+    assert fast_twice.in_yaml(text) is twice
+
+
+@pytest.mark.parametrize(
+    ("text", "twice"),
+    [
+        ("a: {b: 1, b : 2}", True),
+        ('a: {"b":"}","b":2}', True),
+        ("a: {b: it is 'b, b: 2}", True),
+        ("a: {b: 1, # {\n  b: 2}", True),
+        ("a: {b: [c, {d: 1}, {d: 1, d: 2}]}", True),
+        ("a: {b: x#y, b}", True),
+        ("# {'\na: {b: 1, b: 2}\n# '", True),
+        ("a: {b: 1, c: {b: 2}}", False),
+        ("a: [{b: 1}, {b: 2}]", False),
+        ("a: {b: [1, 1], c: 'b, b: 2', d: http://b:8}", False),
+        ("a: {}\nb: '{{ $x }}'", False),
+        ("a: " + "{b: 1}" * 40_000, True),
+    ],
+)
+def test_keys_between_braces_follow_a_brace_or_a_comma(text: str, twice: bool) -> None:
     assert fast_twice.in_yaml(text) is twice
 
 
