@@ -13,6 +13,7 @@ from cyclopts import Parameter
 
 from casemate.cli.options import EngineName, GivenImages, Output, by_name
 from casemate.cli.progress import Progress
+from casemate.cli.root import require_root
 from casemate.engine import compare_run
 from casemate.engine.compare import compare as compare_trials
 from casemate.engine.compare import differs_in_output
@@ -70,6 +71,7 @@ def compare(
     signal.signal(signal.SIGTERM, _interrupt)
     documents = _documents(image, command, file)
     paths = EnginePaths(engine)
+    require_root("compare")
     settings = ensure_started(paths)
     names = [each for some in runtimes for each in some.split(",") if each]
     chosen = compare_run.resolve(names, paths, settings.default_handler)

@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from casemate.cli.options import EngineName
+from casemate.cli.root import require_root
 from casemate.engine.paths import DEFAULT_ENGINE, EnginePaths
 from casemate.engine.supervise.client import SupervisorClient
 from casemate.engine.supervise.run_record import RunFolder, run_names
@@ -39,6 +40,7 @@ def down(
         Give up after so many seconds (exit code 4); removal goes on in the background.
     """
     paths = EnginePaths(engine)
+    require_root("down")
     names = run_names(paths.runs)
     for name in names if everything else [_one(run, names)]:
         doomed = RunFolder(paths.runs, name).read().inventory.claims if claims else ()

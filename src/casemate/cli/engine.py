@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from typing import Annotated
 
@@ -12,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from casemate.cli.options import EngineName, Output
+from casemate.cli.root import require_root
 from casemate.engine import known_handlers, lifecycle
 from casemate.engine.cri.client import CriClient
 from casemate.engine.install import apply, plan
@@ -39,7 +39,7 @@ def install(
     names = ", ".join(part.name for part in wanted.missing)
     if offline:
         raise MissingError(f"missing: {names}", fix="casemate engine install, with a network")
-    _require_root("install")
+    require_root("engine install")
     apply.check_possible(wanted)
     if not yes and not _agreed(len(wanted.missing)):
         return 1
@@ -58,7 +58,7 @@ def start(
     engine: EngineName = DEFAULT_ENGINE,
 ) -> int:
     """Start the engine, and try its handlers."""
-    _require_root("start")
+    require_root("engine start")
     paths = EnginePaths(engine)
     settings = lifecycle.start(paths, cri.removeprefix("unix://") if cri else None)
     print_status(_status(paths, settings))
@@ -68,7 +68,7 @@ def start(
 @app.command
 def stop(*, engine: EngineName = DEFAULT_ENGINE) -> int:
     """Stop the engine with everything that runs in it. Images, claims and logs stay."""
-    _require_root("stop")
+    require_root("engine stop")
     lifecycle.stop(EnginePaths(engine))
     return 0
 
@@ -76,6 +76,7 @@ def stop(*, engine: EngineName = DEFAULT_ENGINE) -> int:
 @app.command
 def status(*, output: Output = "table", engine: EngineName = DEFAULT_ENGINE) -> int:
     """Show the engine and its handlers as they were last tried."""
+    require_root("engine status")
     paths = EnginePaths(engine)
     found = _status(paths, load_settings(paths))
     if output == "json":
@@ -129,8 +130,3 @@ def _agreed(count: int) -> bool:
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
-
-
-def _require_root(command: str) -> None:
-    if os.geteuid():
-        raise MissingError("this needs root", fix=f"sudo casemate engine {command}")

@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from casemate.cli import terminal
 from casemate.cli.logs import default_container
 from casemate.cli.options import EngineName
+from casemate.cli.root import require_root
 from casemate.engine.cri import cri_pb2 as pb
 from casemate.engine.cri import stream
 from casemate.engine.cri.client import CriClient
@@ -50,6 +51,7 @@ def exec_(
     if tty and not (stdin and sys.stdin.isatty()):
         print("casemate: no terminal on standard input, going on without", file=sys.stderr)
         tty = False
+    require_root("exec")
     return asyncio.run(_exec(EnginePaths(engine), pod, container, command, stdin=stdin, tty=tty))
 
 

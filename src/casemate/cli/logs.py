@@ -10,6 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from casemate.cli.options import EngineName
+from casemate.cli.root import require_root
 from casemate.engine import logs as container_logs
 from casemate.engine.cri import cri_pb2 as pb
 from casemate.engine.cri.client import CriClient
@@ -53,6 +54,7 @@ def logs(
     if tail is not None and tail < 0:
         raise InputError(f"{tail} is less than zero", where="--tail")
     paths = EnginePaths(engine)
+    require_root("logs")
     return asyncio.run(_print(paths, pod, container, tail, follow=follow, previous=previous, timestamps=timestamps))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 from collections.abc import Iterator
@@ -14,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 
 from casemate.cli.options import Output
-from casemate.errors import InputError, MissingError
+from casemate.cli.root import require_root
+from casemate.errors import InputError
 from casemate.model.node_check import Verdict
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def apply(
     from casemate.node import apply as applying
     from casemate.report import node_plan
 
-    _require_root("apply")
+    require_root("node apply")
     where = (runtime or Runtime()).where()
     with (cluster or InCluster()).connected("Prepared") as told:
         found = applying.begin(where, handler, _say)
@@ -214,7 +214,7 @@ def revert(
     from casemate.node import daemon
     from casemate.report import node_plan
 
-    _require_root("revert")
+    require_root("node revert")
     where = (runtime or Runtime()).where()
     found = daemon.find(where)
     _agree("revert", yes)
@@ -246,8 +246,3 @@ def _agree(command: str, yes: bool) -> None:
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
-
-
-def _require_root(command: str) -> None:
-    if os.geteuid():
-        raise MissingError("this needs root", fix=f"sudo casemate node {command}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -15,9 +14,10 @@ from cyclopts import App, Parameter
 
 from casemate.cli import written
 from casemate.cli.options import EngineName, Output
+from casemate.cli.root import require_root
 from casemate.engine.ensure import ensure_started
 from casemate.engine.paths import DEFAULT_ENGINE, EnginePaths
-from casemate.errors import InputError, MissingError
+from casemate.errors import InputError
 from casemate.model.proof import Proof, Result
 from casemate.prove import session
 from casemate.prove import watch as drift
@@ -32,6 +32,8 @@ app = App(name="prove", help="Show that a boundary is what its name says.")
 app.command("casemate.cli.prove_attestation:attestation", name="attestation", help="Verify a VM's evidence offline.")
 app.command("casemate.cli.prove_cluster:cluster", name="cluster", help="Show each class on each node of a cluster.")
 app.command("casemate.cli.prove_publish:publish", name="publish", help="Prove this node for its cluster, for ever.")
+
+WHOLE = "only root sees the node's processes whole"
 
 
 @Parameter(name="*")
@@ -155,8 +157,7 @@ def prove(
     chosen, there, signing = chosen or Chosen(), cluster or InCluster(), signing or Signing()
     signing.check()
     chosen.check()
-    if os.geteuid():
-        raise MissingError("only root sees the node's processes whole", fix="sudo casemate prove")
+    require_root("prove", WHOLE)
     place = _place(cri, engine)
     asked = chosen.asked(there)
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 from pathlib import Path
 
-from casemate.cli.prove import interrupt, node_place
-from casemate.errors import MissingError
+from casemate.cli.prove import WHOLE, interrupt, node_place
+from casemate.cli.root import require_root
 from casemate.prove import session
 
 
@@ -37,8 +36,7 @@ def publish(*, cri: str, sign: Path, node_name: str, kubeconfig: str | None = No
     from casemate.sources.cluster_access import access
 
     signal.signal(signal.SIGTERM, interrupt)
-    if os.geteuid():
-        raise MissingError("only root sees the node's processes whole", fix="sudo casemate prove publish")
+    require_root("prove publish", WHOLE)
     place = node_place(cri)
     try:
         asyncio.run(prober.publish(prober.Prober(place, node_name, sign, lambda: access(kubeconfig, context), _say)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from casemate.cli.options import EngineName, Output
+from casemate.cli.root import require_root
 from casemate.engine.paths import DEFAULT_ENGINE, EnginePaths
 from casemate.engine.supervise.client import SupervisorClient
 from casemate.errors import InputError
@@ -18,10 +19,12 @@ def ps(run: str | None = None, *, output: Output = "table", engine: EngineName =
     run
         Only this run's Pods.
     """
-    runs = [each for each in SupervisorClient(EnginePaths(engine)).snapshot() if run in (None, each.name)]
+    paths = EnginePaths(engine)
+    require_root("ps")
+    runs = [each for each in SupervisorClient(paths).snapshot() if run in (None, each.name)]
     if run and not runs:
         raise InputError(f"there is no run called {run!r}", fix="casemate ps shows all runs")
-    proven = keep.proven(EnginePaths(engine).proofs)
+    proven = keep.proven(paths.proofs)
     if output == "json":
         print(runs_json(runs, proven=proven))
     else:

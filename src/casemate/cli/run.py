@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from casemate.cli.options import EngineName, GivenImages, Output, by_name
 from casemate.cli.progress import Progress
+from casemate.cli.root import require_root
 from casemate.engine import preflight
 from casemate.engine.containerd.config import registries_folder
 from casemate.engine.ensure import ensure_started
@@ -135,6 +136,7 @@ def run(
     classes = classes or Classes()
     documents = load(file, sys.stdin.buffer)
     paths = EnginePaths(engine)
+    require_root("run")
     settings = ensure_started(paths)
     decisions: list[Decision] = []
     change = classes.change(paths, settings, decisions)
