@@ -11,7 +11,7 @@ from rich.console import Console
 
 from casemate import catalogue
 from casemate.cli.options import Output
-from casemate.errors import InputError
+from casemate.errors import IncompleteError, InputError
 from casemate.model.corpus import Corpus, Played
 from casemate.model.policy import PolicySettings
 
@@ -45,7 +45,7 @@ def run(
         sys.stdout.buffer.write(report.document(played, against) + b"\n")
         return int(bool(wrong))
     if wrong:
-        Console(soft_wrap=True).print(report.table(wrong))
+        Console(soft_wrap=True, markup=False, highlight=False).print(report.table(wrong))
     print(report.summary(played, len(loaded.tries) - len(played)))
     return int(bool(wrong))
 
@@ -58,9 +58,16 @@ def _played(loaded: Corpus, against: Engine, kubeconfig: str | None, context: st
     if kubeconfig is None:
         fix = "name a cluster for trials with --kubeconfig: namespaces, classes and policies are made and removed there"
         raise InputError("no cluster is named, and none is taken by itself", where=f"--against {against}", fix=fix)
+    import httpx
+
     from casemate.admission.replay_cluster import Trial
     from casemate.admission.replay_install import installer
     from casemate.sources.cluster_access import access
 
-    with Trial(access(kubeconfig, context), installer(against, loaded, catalogue.load())) as trial:
-        return tuple(trial.replay(loaded))
+    reached = access(kubeconfig, context)
+    try:
+        with Trial(reached, installer(against, loaded, catalogue.load())) as trial:
+            return tuple(trial.replay(loaded))
+    except httpx.HTTPError as error:
+        fix = "check the server's address, and that it runs; policies of the corpus may still be in force there"
+        raise IncompleteError(f"the cluster does not answer: {error}", where=reached.server, fix=fix) from None

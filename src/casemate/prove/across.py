@@ -10,12 +10,13 @@ from typing import Final, TypeVar
 from urllib.parse import quote
 
 import msgspec
+from securesystemslib.signer import SSlibKey
 
 from casemate.catalogue import runtimes
 from casemate.errors import InputError
 from casemate.model.boundary import Boundary
 from casemate.model.proof import Proof, shown_by_node
-from casemate.prove import matrix, probe_pods, published
+from casemate.prove import matrix, probe_pods, published, statement
 from casemate.prove.cluster_api import Cluster
 from casemate.prove.matrix import Cell, ClassObject, NodeObject, Probed
 from casemate.prove.published import NOTHING, ConfigMap, Published
@@ -63,26 +64,32 @@ class Wanted:
 
 
 def prove(access: Access, key: Path, wanted: Wanted) -> tuple[Proof, ...]:
-    """What is shown of each class on each node that it reaches. Raises `InputError` for a name that is not there."""
-    catalogue = runtimes.load()
+    """What is shown of each class on each node that it reaches, by statements that `key` signed, a public key in PEM.
+
+    Raises `InputError` for a name that is not there.
+    """
+    public, catalogue = statement.public_key(key), runtimes.load()
     with Cluster(access) as cluster:
+        cluster.check()
         classes = _chosen(_classes(cluster), wanted.classes, "--class")
         nodes = _chosen(_nodes(cluster), wanted.nodes, "--node-name")
-        told = _published(cluster, nodes, key)
+        told = _published(cluster, nodes, public)
         probed: Mapping[Cell, Probed] = {}
         if wanted.probe:
             boots = {each.name: each.boot for each in nodes}
             reached = [pair for pair in matrix.cells(classes, nodes) if _has(told.get(pair[1].name), pair[0].handler)]
-            look = lambda node: _of_node(cluster, node, boots[node], key)  # noqa: E731 - what the Pods' loop asks
+            look = lambda node: _of_node(cluster, node, boots[node], public)  # noqa: E731 - what the Pods' loop asks
             probed = probe_pods.probe(cluster, reached, catalogue, look)
-            told = _published(cluster, nodes, key)
+            told = _published(cluster, nodes, public)
     return matrix.proofs(classes, nodes, told, catalogue, probed)
 
 
 def shown(access: Access, key: Path) -> dict[str, dict[str, Boundary]]:
     """Node → handler → the boundary that the cluster's published proofs show now."""
+    public = statement.public_key(key)
     with Cluster(access) as cluster:
-        told = _published(cluster, _nodes(cluster), key)
+        cluster.check()
+        told = _published(cluster, _nodes(cluster), public)
     proofs = [proof for each in told.values() for proof in each.proofs]
     return shown_by_node(proofs, max((time.time(), *(each.time for each in proofs))))
 
@@ -101,7 +108,7 @@ def _nodes(cluster: Cluster) -> tuple[NodeObject, ...]:
     )
 
 
-def _published(cluster: Cluster, nodes: tuple[NodeObject, ...], key: Path) -> dict[str, Published]:
+def _published(cluster: Cluster, nodes: tuple[NodeObject, ...], key: SSlibKey) -> dict[str, Published]:
     boots, now = {each.name: each.boot for each in nodes}, time.time()
     found = cluster.list(published.PATH, ConfigMap)
     return {
@@ -111,7 +118,7 @@ def _published(cluster: Cluster, nodes: tuple[NodeObject, ...], key: Path) -> di
     }
 
 
-def _of_node(cluster: Cluster, node: str, boot: str, key: Path) -> Published:
+def _of_node(cluster: Cluster, node: str, boot: str, key: SSlibKey) -> Published:
     found = cluster.get(f"{published.PATH}/{quote(node)}", ConfigMap)
     return published.read(found, boot, key, time.time()) if found else NOTHING
 

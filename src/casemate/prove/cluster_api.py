@@ -43,6 +43,11 @@ class Cluster:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
+    def check(self) -> None:
+        """Raise `IncompleteError` when the cluster is out of reach, `InputError` when it does not know us."""
+        with Client(self._access, _SECONDS) as client:
+            client.check()
+
     def list(self, path: str, kind: type[_Kind]) -> Iterator[_Kind]:
         """The objects of a list, as far as `kind` knows them. Raises `IncompleteError` when they cannot be read."""
         try:

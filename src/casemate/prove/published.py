@@ -27,6 +27,7 @@ from typing import Final
 
 import msgspec
 from msgspec.structs import replace
+from securesystemslib.signer import SSlibKey
 
 from casemate.errors import CasemateError
 from casemate.model.proof import Proof
@@ -109,8 +110,8 @@ def signed(proofs: Iterable[Proof], key: Path) -> str:
     return statement.sign([_brief(each) for each in proofs], key).decode()
 
 
-def read(found: ConfigMap, boot: str, key: Path, now: float) -> Published:
-    """What counts of an object, on a node of that boot (rules 2 to 5). Raises `InputError` when `key` is no key."""
+def read(found: ConfigMap, boot: str, key: SSlibKey, now: float) -> Published:
+    """What counts of an object, on a node of that boot (rules 2 to 5)."""
     data = found.data or {}
     if STATEMENT not in data:
         return NOTHING
@@ -120,8 +121,6 @@ def read(found: ConfigMap, boot: str, key: Path, now: float) -> Published:
     try:
         proofs = statement.verified(data[STATEMENT].encode(), key, f"ConfigMap {NAMESPACE}/{node}")
     except CasemateError as error:
-        if error.where == str(key):
-            raise
         return Published(refused=error.what)
     why = next((why for each in proofs if (why := _against(each, node, boot, now))), "")
     return Published(refused=why) if why else Published(proofs)

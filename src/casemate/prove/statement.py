@@ -73,27 +73,34 @@ def signer(key: Path) -> CryptoSigner:
         raise InputError(what, where=str(key), fix=_MAKE) from None
 
 
+def public_key(key: Path) -> SSlibKey:
+    """The public key in PEM at `key`. Raises `InputError` when it is none."""
+    try:
+        return SSlibKey.from_crypto(load_pem_public_key(_read(key)))
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise InputError("no public key in PEM", where=str(key), fix=_MAKE) from None
+
+
 def verify(file: Path, key: Path) -> tuple[Proof, ...]:
     """The proofs in a signed statement. Raises `InputError` for what is none, `RuntimeFault` for a bad signature."""
-    return verified(_read(file, _WRITE), key, str(file))
+    return verified(_read(file, _WRITE), public_key(key), str(file))
 
 
-def verified(content: bytes, key: Path, where: str) -> tuple[Proof, ...]:
+def verified(content: bytes, key: SSlibKey, where: str) -> tuple[Proof, ...]:
     """The proofs in a signed statement's JSON, which was found at `where`. Raises as `verify` does."""
     try:
         envelope = Envelope.from_dict(json.loads(content))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise InputError("no signed statement in JSON", where=where, fix=_WRITE) from None
-    public = _public(key)
     # Not `Envelope.verify`: it passes over signatures whose key id, a hint that tools fill as they like, differs.
-    if not any(_signed(public, each, envelope.pae()) for each in envelope.signatures.values()):
+    if not any(_signed(key, each, envelope.pae()) for each in envelope.signatures.values()):
         raise RuntimeFault("the statement was not signed with this key", where=where, fix=_COMPARE)
     return _proofs(envelope, where)
 
 
-def _signed(public: SSlibKey, signature: Signature, payload: bytes) -> bool:
+def _signed(key: SSlibKey, signature: Signature, payload: bytes) -> bool:
     try:
-        public.verify_signature(signature, payload)
+        key.verify_signature(signature, payload)
     except (UnverifiedSignatureError, VerificationError):
         return False
     return True
@@ -125,13 +132,6 @@ def _subjects(proofs: Sequence[Proof]) -> Iterator[_Subject]:
             if value and whole not in seen:
                 seen.add(whole)
                 yield _Subject(whole, {algorithm: value})
-
-
-def _public(key: Path) -> SSlibKey:
-    try:
-        return SSlibKey.from_crypto(load_pem_public_key(_read(key)))
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise InputError("no public key in PEM", where=str(key), fix=_MAKE) from None
 
 
 def _read(file: Path, fix: str = "check the path") -> bytes:

@@ -14,7 +14,7 @@ from kubelet_pods import Object, casemate, pod, pods, read, ready_sandboxes, rem
 from node import NAME, Node
 
 from casemate.model.proof import Program, Proof, Result
-from casemate.prove import node_kernel, published
+from casemate.prove import node_kernel, published, statement
 from casemate.prove.published import ConfigMap
 
 pytestmark = pytest.mark.root
@@ -135,7 +135,7 @@ def proven(node: Node, key: Path) -> bool:
 def counting(node: Node, key: Path) -> tuple[Proof, ...]:
     """The proofs that count now."""
     found = msgspec.convert(read(node, prober.CONFIG_MAP), ConfigMap)
-    return published.read(found, node_kernel.look().boot_id, key, time.time()).proofs
+    return published.read(found, node_kernel.look().boot_id, statement.public_key(key), time.time()).proofs
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from msgspec import convert
 from msgspec.structs import replace
 
-from casemate.errors import InputError
+from casemate.errors import IncompleteError, InputError
 from casemate.model.boundary import Boundary
 from casemate.model.proof import Observation, Proof, Result, Side
-from casemate.prove import published
+from casemate.prove import across, published, statement
 from casemate.prove.published import ConfigMap
+from casemate.sources.cluster_access import Access
 
 NOW = 10_000.0
 PROOF = Proof(
@@ -48,14 +49,14 @@ def config_map(private: Path, *proofs: Proof, node: str = "n1", stale: str = "")
 
 
 def test_what_was_signed_counts(keys: tuple[Path, Path]) -> None:
-    told = published.read(config_map(keys[0], PROOF), "boot-1", keys[1], NOW)
+    told = published.read(config_map(keys[0], PROOF), "boot-1", statement.public_key(keys[1]), NOW)
     assert [each.subject for each in told.proofs] == ["handler/runsc"]
     assert not told.refused
 
 
 def test_what_was_seen_is_cut_before_it_is_signed(keys: tuple[Path, Path]) -> None:
     """One object per node, of bounded size, whatever a guest says."""
-    told = published.read(config_map(keys[0], PROOF), "boot-1", keys[1], NOW)
+    told = published.read(config_map(keys[0], PROOF), "boot-1", statement.public_key(keys[1]), NOW)
     assert told.proofs[0].observations[0].value == "x" * 200 + "…"
 
 
@@ -76,13 +77,14 @@ def test_nothing_is_taken_from_what_does_not_count(
 ) -> None:
     older = replace(PROOF, subject="handler/runc")
     found = config_map(keys[0], older, replace(PROOF, **change), node=node, stale=stale)
-    told = published.read(found, "boot-1", keys[1], NOW)
+    told = published.read(found, "boot-1", statement.public_key(keys[1]), NOW)
     assert told.proofs == ()
     assert why in told.refused
 
 
 def test_a_node_of_unknown_boot_proves_nothing(keys: tuple[Path, Path]) -> None:
-    assert published.read(config_map(keys[0], replace(PROOF, boot="")), "", keys[1], NOW).proofs == ()
+    found = config_map(keys[0], replace(PROOF, boot=""))
+    assert published.read(found, "", statement.public_key(keys[1]), NOW).proofs == ()
 
 
 def test_what_another_key_signed_counts_for_nothing(keys: tuple[Path, Path], tmp_path: Path) -> None:
@@ -90,13 +92,13 @@ def test_what_another_key_signed_counts_for_nothing(keys: tuple[Path, Path], tmp
     other.write_bytes(
         ed25519.Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     )
-    told = published.read(config_map(other, PROOF), "boot-1", keys[1], NOW)
+    told = published.read(config_map(other, PROOF), "boot-1", statement.public_key(keys[1]), NOW)
     assert (told.proofs, told.refused) == ((), "the statement was not signed with this key")
 
 
 @pytest.mark.parametrize("data", [None, {}, {"stale": "x"}])
 def test_an_object_without_a_statement_is_nothing(keys: tuple[Path, Path], data: dict[str, str] | None) -> None:
-    assert published.read(ConfigMap(data=data), "boot-1", keys[1], NOW) == published.NOTHING
+    assert published.read(ConfigMap(data=data), "boot-1", statement.public_key(keys[1]), NOW) == published.NOTHING
 
 
 def token(claims: object) -> str:
@@ -125,10 +127,18 @@ def test_the_object_is_the_nodes_that_the_token_tells(authorization: str, uid: s
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "[" * 100_000, '{"payload": 3}'])
 def test_what_is_no_statement_is_told(keys: tuple[Path, Path], text: str) -> None:
-    told = published.read(ConfigMap(data={"statement": text}), "boot-1", keys[1], NOW)
+    told = published.read(ConfigMap(data={"statement": text}), "boot-1", statement.public_key(keys[1]), NOW)
     assert "no signed statement" in told.refused
 
 
-def test_a_readers_key_that_is_none_is_the_readers_to_mend(keys: tuple[Path, Path]) -> None:
+def test_a_readers_key_that_is_none_is_the_readers_to_mend(tmp_path: Path) -> None:
+    nobody = Access(server="https://127.0.0.1:1")
     with pytest.raises(InputError, match="missing: cannot be read"):
-        published.read(config_map(keys[0], PROOF), "boot-1", keys[1].with_name("missing"), NOW)
+        across.prove(nobody, tmp_path / "missing", across.Wanted())
+
+
+def test_a_cluster_that_is_out_of_reach_is_named(keys: tuple[Path, Path]) -> None:
+    nobody = Access(server="https://127.0.0.1:1")
+    for ask in (lambda: across.prove(nobody, keys[1], across.Wanted()), lambda: across.shown(nobody, keys[1])):
+        with pytest.raises(IncompleteError, match=r"https://127.0.0.1:1: cannot reach the cluster: .*refused"):
+            ask()
