@@ -10,7 +10,6 @@ from typing import Final, TypeVar
 from urllib.parse import quote
 
 import msgspec
-from securesystemslib.signer import SSlibKey
 
 from casemate.catalogue import runtimes
 from casemate.errors import InputError
@@ -20,6 +19,7 @@ from casemate.prove import matrix, probe_pods, published, statement
 from casemate.prove.cluster_api import Cluster
 from casemate.prove.matrix import Cell, ClassObject, NodeObject, Probed
 from casemate.prove.published import NOTHING, ConfigMap, Published
+from casemate.prove.statement import PublicKey
 from casemate.sources.cluster_access import Access
 
 _CLASSES: Final = "/apis/node.k8s.io/v1/runtimeclasses"
@@ -108,7 +108,7 @@ def _nodes(cluster: Cluster) -> tuple[NodeObject, ...]:
     )
 
 
-def _published(cluster: Cluster, nodes: tuple[NodeObject, ...], key: SSlibKey) -> dict[str, Published]:
+def _published(cluster: Cluster, nodes: tuple[NodeObject, ...], key: PublicKey) -> dict[str, Published]:
     boots, now = {each.name: each.boot for each in nodes}, time.time()
     found = cluster.list(published.PATH, ConfigMap)
     return {
@@ -118,7 +118,7 @@ def _published(cluster: Cluster, nodes: tuple[NodeObject, ...], key: SSlibKey) -
     }
 
 
-def _of_node(cluster: Cluster, node: str, boot: str, key: SSlibKey) -> Published:
+def _of_node(cluster: Cluster, node: str, boot: str, key: PublicKey) -> Published:
     found = cluster.get(f"{published.PATH}/{quote(node)}", ConfigMap)
     return published.read(found, boot, key, time.time()) if found else NOTHING
 

@@ -27,11 +27,11 @@ from typing import Final
 
 import msgspec
 from msgspec.structs import replace
-from securesystemslib.signer import SSlibKey
 
 from casemate.errors import CasemateError
 from casemate.model.proof import Proof
 from casemate.prove import statement
+from casemate.prove.statement import PublicKey
 
 NAMESPACE: Final = "casemate-prove"
 FRESH_SECONDS: Final = 3600.0
@@ -110,7 +110,7 @@ def signed(proofs: Iterable[Proof], key: Path) -> str:
     return statement.sign([_brief(each) for each in proofs], key).decode()
 
 
-def read(found: ConfigMap, boot: str, key: SSlibKey, now: float) -> Published:
+def read(found: ConfigMap, boot: str, key: PublicKey, now: float) -> Published:
     """What counts of an object, on a node of that boot (rules 2 to 5)."""
     data = found.data or {}
     if STATEMENT not in data:

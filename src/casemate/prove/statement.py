@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -28,6 +29,7 @@ from securesystemslib.signer import CryptoSigner, Signature, SSlibKey  # type: i
 from casemate.errors import InputError, RuntimeFault
 from casemate.model.proof import Proof, item, parse_item
 
+PublicKey: TypeAlias = SSlibKey
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://casemate.dev/attestation/proof/v1alpha1"
 PAYLOAD = "application/vnd.in-toto+json"
@@ -73,7 +75,7 @@ def signer(key: Path) -> CryptoSigner:
         raise InputError(what, where=str(key), fix=_MAKE) from None
 
 
-def public_key(key: Path) -> SSlibKey:
+def public_key(key: Path) -> PublicKey:
     """The public key in PEM at `key`. Raises `InputError` when it is none."""
     try:
         return SSlibKey.from_crypto(load_pem_public_key(_read(key)))
@@ -86,7 +88,7 @@ def verify(file: Path, key: Path) -> tuple[Proof, ...]:
     return verified(_read(file, _WRITE), public_key(key), str(file))
 
 
-def verified(content: bytes, key: SSlibKey, where: str) -> tuple[Proof, ...]:
+def verified(content: bytes, key: PublicKey, where: str) -> tuple[Proof, ...]:
     """The proofs in a signed statement's JSON, which was found at `where`. Raises as `verify` does."""
     try:
         envelope = Envelope.from_dict(json.loads(content))
@@ -98,7 +100,7 @@ def verified(content: bytes, key: SSlibKey, where: str) -> tuple[Proof, ...]:
     return _proofs(envelope, where)
 
 
-def _signed(key: SSlibKey, signature: Signature, payload: bytes) -> bool:
+def _signed(key: PublicKey, signature: Signature, payload: bytes) -> bool:
     try:
         key.verify_signature(signature, payload)
     except (UnverifiedSignatureError, VerificationError):
