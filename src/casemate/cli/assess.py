@@ -119,7 +119,7 @@ def _assess(
         missed=found.missed,
         skipped=found.skipped,
         fixed=None if before is None else gone(entries, before),
-        inputs=basis.inputs(path),
+        inputs=basis.arguments(path),
         version=__version__,
     )
     for piece in _rendered(assessment, output):

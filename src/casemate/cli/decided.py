@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, BinaryIO, Protocol
@@ -14,6 +14,7 @@ from cyclopts import Parameter
 from msgspec.structs import replace
 
 from casemate.catalogue.tables import Catalogue
+from casemate.cli.inputs import Inputs
 from casemate.decide import baseline, exceptions
 from casemate.decide.assess import Assessor
 from casemate.errors import InputError
@@ -24,32 +25,19 @@ from casemate.model.judged import Judged
 from casemate.model.kube.container import Container
 from casemate.model.kube.pod import PodSpec
 from casemate.model.policy import Decision
-from casemate.model.proof import shown_by_node
+from casemate.model.proof import PROOF_SECONDS, shown_by_node
 from casemate.model.surroundings import Surroundings
 from casemate.model.workload import Workload
 from casemate.report.assess_text import title
-from casemate.sources import static, workloads
 from casemate.sources.fast_layout import Position
 from casemate.sources.workloads import Collected
-
-_HERE = "."
 
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Basis:
-    """What an assessment rests on: where the workloads are, other than in files, and what is known and accepted."""
+class Basis(Inputs):
+    """What an assessment rests on: where the workloads are, and what is known and accepted."""
 
-    cluster: Annotated[bool, Parameter(negative=())] = False
-    """Read the cluster of the kubeconfig, or the one that this runs in, instead of files. Only ever lists."""
-    kubeconfig: str | None = None
-    """The kubeconfig; else as kubectl finds it. Means --cluster."""
-    context: str | None = None
-    """The kubeconfig's context; else its current one. Means --cluster."""
-    namespace: Annotated[list[str], Parameter(name=["--namespace", "-n"], negative=())] = field(default_factory=list)
-    """Only workloads of this namespace; repeatable."""
-    static_pods: str | None = None
-    """A folder of static Pods, as /etc/kubernetes/manifests, read as a kubelet does."""
     exceptions: Annotated[list[Path], Parameter(negative=())] = field(default_factory=list)
     """A file of exceptions, each with reason, owner and expiry; repeatable."""
     permitted: Annotated[list[str], Parameter(negative=())] = field(default_factory=list)
@@ -62,37 +50,6 @@ class Basis:
     """The public key in PEM that must have signed the proofs; of a cluster, those that its nodes published."""
     catalogue: Annotated[list[Path], Parameter(negative=())] = field(default_factory=list)
     """A file of your own rows for the catalogue; repeatable."""
-
-    @property
-    def live(self) -> bool:
-        """Whether a cluster is to be read: to name its kubeconfig or context is enough."""
-        return self.cluster or self.kubeconfig is not None or self.context is not None
-
-    def inputs(self, paths: Sequence[str]) -> tuple[str, ...]:
-        """The same as arguments of a command; the current folder when nothing is named."""
-        live = ["--cluster"] * self.live
-        live += ["--kubeconfig", self.kubeconfig] if self.kubeconfig else []
-        live += ["--context", self.context] if self.context else []
-        live += ["--static-pods", self.static_pods] if self.static_pods else []
-        live += [each for name in self.namespace for each in ("--namespace", name)]
-        return (*paths, *live) if paths or self.live or self.static_pods else (_HERE, *live)
-
-    def read(self, paths: Sequence[str], stdin: BinaryIO) -> Iterator[Collected]:
-        """Everything, in parts."""
-        option = next((each for each in paths if each.startswith("-") and each != "-"), None)
-        if option is not None:
-            raise InputError("unknown option", where=option, fix=f"a file of that name is ./{option}")
-        if self.live:
-            if paths or self.static_pods:
-                raise InputError("either a cluster or files", where="--cluster", fix="assess them one after another")
-            from casemate.sources import cluster  # needs more than files do
-
-            yield from cluster.collect(self.kubeconfig, context=self.context, namespaces=self.namespace)
-            return
-        if self.static_pods:
-            yield static.collect(self.static_pods)
-        if paths or not self.static_pods:
-            yield workloads.collect(paths or (_HERE,), stdin)
 
 
 @dataclass(frozen=True)
@@ -135,13 +92,16 @@ def assess(paths: Sequence[str], basis: Basis, known: Catalogue, stdin: BinaryIO
     skipped: list[str] = []
     files: list[Collected] = []
     proven = _proven(basis)
+    nodes: set[str] = set()
     for part in basis.read(paths, stdin or sys.stdin.buffer):
+        nodes |= {node.name for node in part.surroundings.nodes}
         assessor = _assessor(basis, known, _with_proofs(part.surroundings, proven))
-        chosen = (each for each in part.workloads if not basis.namespace or each.namespace in basis.namespace)
-        items += (_kept(assessor.assess(each), live=basis.live) for each in chosen)
+        items += (_kept(assessor.assess(each), live=basis.live) for each in part.workloads)
         missed += map(str, part.unreached)
         skipped += map(str, part.skipped)
         files += [] if basis.live else [part]
+    if elsewhere := sorted(proven.keys() - nodes):
+        _say_of_proofs(f"of {', '.join(elsewhere)}: none of the nodes that were read")
     with_accepted, audit = exceptions.apply(items, accepted, datetime.datetime.now(tz=datetime.UTC).date())
     if basis.namespace or missed:
         # Of a part, nobody can say that an exception is about nothing.
@@ -163,7 +123,15 @@ def _proven(basis: Basis) -> dict[str, dict[str, Boundary]]:
     from casemate.prove import statement  # needs more than an assessment does
 
     found = [proof for file in basis.proofs for proof in statement.verify(file, basis.proofs_key)]
-    return shown_by_node(found, time.time())
+    now = time.time()
+    if old := sorted({proof.node for proof in found if now - proof.time > PROOF_SECONDS}):
+        _say_of_proofs(f"of {', '.join(old)}: more than a day old")
+    return shown_by_node(found, now)
+
+
+def _say_of_proofs(which: str) -> None:
+    """What of --proofs counts for nothing: a boundary that is not called proven should not surprise."""
+    print(f"casemate: proofs that count for nothing: {which}", file=sys.stderr)
 
 
 def _with_proofs(surroundings: Surroundings, proven: Mapping[str, dict[str, Boundary]]) -> Surroundings:

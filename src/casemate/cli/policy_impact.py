@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime
 import sys
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from casemate.catalogue import tables
 from casemate.cli import policy_files
-from casemate.cli.decided import Basis
+from casemate.cli.inputs import Inputs
 from casemate.cli.options import Output
 from casemate.model.policy import PolicySettings
 from casemate.model.policy_impact import Effect, Impact
@@ -23,7 +24,8 @@ _INCOMPLETE = 4
 def impact(
     *path: Annotated[str, Parameter(allow_leading_hyphen=True)],
     policy: Annotated[list[str], Parameter(name=["--policy", "-p"], negative=(), allow_leading_hyphen=True)],
-    basis: Basis | None = None,
+    inputs: Inputs | None = None,
+    own_rows: Annotated[list[Path], Parameter(name="--catalogue", negative=())] = [],  # noqa: B006 - cyclopts copies it
     output: Output = "table",
 ) -> int:
     """Say what policies would change, deny and cost, before they are switched on.
@@ -37,19 +39,17 @@ def impact(
         Manifests, folders of manifests, or - for standard input; the current folder when there is none.
     policy
         Policies and exceptions, and the RuntimeClasses, Nodes and Namespaces beside them.
-    output
-        table or json.
+    own_rows
+        A file of your own rows for the catalogue; repeatable.
     """
-    basis = basis or Basis()
-    written, catalogue = policy_files.read(policy), tables.load(basis.catalogue)
+    written, catalogue = policy_files.read(policy), tables.load(own_rows)
     now = datetime.datetime.now(datetime.UTC)
     items: list[Impact] = []
     missed: list[str] = []
-    for part in basis.read(path, sys.stdin.buffer):
+    for part in (inputs or Inputs()).read(path, sys.stdin.buffer):
         around = policy_files.merged(written.surroundings, part.surroundings)
         foresight = Foresight(written.policies, written.exceptions, around, catalogue, PolicySettings())
-        chosen = (each for each in part.workloads if not basis.namespace or each.namespace in basis.namespace)
-        items += foresight.impacts(chosen, now)
+        items += foresight.impacts(part.workloads, now)
         missed += map(str, part.unreached)
         for each in part.skipped:
             print(f"casemate: passed over: {each}", file=sys.stderr)

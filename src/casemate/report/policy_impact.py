@@ -43,7 +43,7 @@ def impact_table(items: Sequence[Impact], missed: Sequence[str]) -> str:
     lines += _reasons(items)
     changed = [each for each in items if each.effect is Effect.CHANGE]
     if changed:
-        lines.append(f"cost, one Pod of each that changes: {_cost_text(_sum(changed))}")
+        lines.append(f"cost, one Pod of each that changes: {_sum_text(changed)}")
     lines += [f"not looked at: {visible(each)}" for each in missed]
     return "\n".join(lines)
 
@@ -79,9 +79,18 @@ def _counts(items: Sequence[Impact]) -> dict[str, int]:
 
 
 def _sum(items: Sequence[Impact]) -> Cost:
-    """The cost of one Pod of each workload that changes; unknown parts count as nothing."""
+    """The cost of one Pod of each workload that changes; unknown where no part is known."""
     changed = [each.more for each in items if each.effect is Effect.CHANGE]
-    return Cost(memory=sum(each.memory or 0 for each in changed), cpu=sum(each.cpu or 0 for each in changed))
+    memory = [each.memory for each in changed if each.memory is not None]
+    cpu = [each.cpu for each in changed if each.cpu is not None]
+    return Cost(memory=sum(memory) if memory or not changed else None, cpu=sum(cpu) if cpu or not changed else None)
+
+
+def _sum_text(changed: Sequence[Impact]) -> str:
+    """The sum, with how many workloads it leaves out."""
+    without = sum(None in (each.more.memory, each.more.cpu) for each in changed)
+    left_out = f"; not all is known of {without} of {len(changed)}" if without else ""
+    return f"{_cost_text(_sum(changed))}{left_out}"
 
 
 def _item(item: Impact) -> dict[str, object]:
