@@ -27,6 +27,7 @@ _APPARMOR: Final = "container.apparmor.security.beta.kubernetes.io/"
 _ANNOTATED: Final = {"runtime/default": "RuntimeDefault", "unconfined": "Unconfined"}
 _LIMITED: Final = ("cpu", "memory")
 _CONFIGURATION: Final = frozenset({"configMap", "secret", "projected"})
+_LAST_USER: Final = 2**31 - 1
 _NO_CONTEXT = SecurityContext()
 _NO_POD_CONTEXT = PodSecurityContext()
 
@@ -167,6 +168,8 @@ def _user(facts: Facts, context: SecurityContext, pod: PodSecurityContext, field
             facts.mark("may-be-root", fields.non_root)
     elif user == 0:
         facts.mark("root-asked", fields.user)
+        facts.mark("may-be-root", fields.user)
+    elif not 0 < user <= _LAST_USER:  # The API server refuses it; a kernel that counts in 32 bits may take it for root.
         facts.mark("may-be-root", fields.user)
 
 

@@ -2,8 +2,8 @@
 
 1. A field that the struct lacks is dropped and noted: the API server would drop it too, or refuse the object.
 2. Null is unset. A required field that is missing is empty, as in Kubernetes' own types.
-3. A value of the wrong type is a mistake that is noted. Scalars are taken as what they say (`"true"`, `8080` for text);
-   all else is dropped.
+3. A value of the wrong type is a mistake that is noted. Numbers and booleans are taken for the text that they are; all
+   else is dropped. Who decides by such a value must look at the mistakes first.
 
 msgspec decodes what is right; only what it refuses is walked, by functions made once per struct.
 """
@@ -20,7 +20,6 @@ from msgspec import inspect
 
 from casemate.sources.marks import Path, shown
 from casemate.sources.problems import ENOUGH
-from casemate.sources.scalars import FALSE, TRUE
 
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 _Way: TypeAlias = "tuple[_Way, str | int] | None"
@@ -182,10 +181,7 @@ def _text(value: object, way: _Way, notes: _Notes) -> Any:
 def _boolean(value: object, way: _Way, notes: _Notes) -> Any:
     if isinstance(value, bool):
         return value
-    notes.mistake(way, "true or false", value)
-    if isinstance(value, str) and value in TRUE | FALSE:
-        return value in TRUE
-    return _DROP
+    return notes.mistake(way, "true or false", value)
 
 
 def _integer(value: object, way: _Way, notes: _Notes) -> Any:
@@ -193,8 +189,7 @@ def _integer(value: object, way: _Way, notes: _Notes) -> Any:
         return value if -(1 << 63) <= value < 1 << 63 else notes.mistake(way, "an integer", value)
     if isinstance(value, float) and value.is_integer() and abs(value) < 1 << 63:
         return int(value)
-    notes.mistake(way, "an integer", value)
-    return int(value) if isinstance(value, str) and len(value) < 19 and value.isdecimal() else _DROP
+    return notes.mistake(way, "an integer", value)
 
 
 def _quantity(value: object, way: _Way, notes: _Notes) -> Any:

@@ -16,7 +16,7 @@ from casemate.errors import InputError
 from casemate.model.surroundings import Surroundings
 from casemate.model.workload import Workload
 from casemate.sources.fast import read
-from casemate.sources.fast_files import Content
+from casemate.sources.fast_files import Content, Unreached
 from casemate.sources.fast_files import read as read_file
 from casemate.sources.problems import Problem
 from casemate.sources.workloads import Collected, workloads
@@ -36,7 +36,9 @@ def collect(folder: str = FOLDER) -> Collected:
             unreached.append(content)
             continue
         for each in _pods(content):
-            if isinstance(each, Problem):
+            if isinstance(each, Unreached):
+                unreached.append(each)
+            elif isinstance(each, Problem):
                 skipped.append(each)
             else:
                 found.append(each)

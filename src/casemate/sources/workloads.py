@@ -3,6 +3,7 @@
 1. A workload is one Pod template (`casemate.sources.shape`) of an object that a person wrote. An object with several
    templates is several workloads.
 2. What cannot be read is reported and left out; the rest is collected. Nothing at all to assess is an error.
+   Neither is a Pod template read in which a field has the wrong type, as the API server refuses it: it is unreached.
 3. A namespace that is not written stays empty: rendered charts leave it to the command that applies them, and findings
    on a namespace that nobody chose would be artefacts. Hooks and tests of Helm keep their annotations.
 4. A Pod template in which no container has an image is a patch for another one. It is reported, not assessed.
@@ -13,9 +14,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path as File
 from types import MappingProxyType
 from typing import BinaryIO
 
@@ -27,7 +28,7 @@ from casemate.sources.fast import Written, exactly, read
 from casemate.sources.fast_decode import decode
 from casemate.sources.fast_files import Content, Unreached, contents
 from casemate.sources.fast_layout import Position
-from casemate.sources.marks import shown
+from casemate.sources.marks import Path, shown
 from casemate.sources.position import Seen, locate
 from casemate.sources.problems import Problem, raise_for
 from casemate.sources.shape import Template, bare_containers, is_built_in, templates
@@ -141,7 +142,9 @@ class _Gathering:
         if self._neighbours.take(value):
             return
         for found in workloads(written):
-            if isinstance(found, Problem):
+            if isinstance(found, Unreached):
+                self.unreached.append(found)
+            elif isinstance(found, Problem):
                 self._skipped.append(found)
             else:
                 self.workloads.append(found)
@@ -153,7 +156,7 @@ def _chart_of(content: Content) -> str:
     """The chart whose template this file is: text that YAML cannot read until Helm has rendered it."""
     if b"{{" not in content.data:
         return ""
-    folders = Path(content.file).parents
+    folders = File(content.file).parents
     return next((str(each) for each in folders if (each / "Chart.yaml").is_file()), "")
 
 
@@ -174,17 +177,24 @@ def workloads(written: Written) -> Iterator[Workload | Problem]:
         what = f"{value.get('kind')}: no Pod template in it, as in a patch for another object"
         yield Problem(_where(written, value, ()), what, _RENDER)
     for template, decoded in found:
-        for path, what in decoded.wrong:
-            place = (*template.path, *path)
-            yield Problem(
-                _where(written, value, place), f"{shown(place)}: {what}", "the API server refuses this object"
-            )
-        if any(each.image for each in (*decoded.struct.containers, *decoded.struct.initContainers)):
+        if decoded.wrong:
+            yield from _refused(written, value, template, decoded.wrong)
+        elif any(each.image for each in (*decoded.struct.containers, *decoded.struct.initContainers)):
             yield _workload(value, template, decoded.struct, decoded.unknown, written)
         else:
             what = f"{value.get('kind')}: no container has an image, as in a patch for another object"
             yield Problem(_where(written, value, ()), what, _RENDER)
     yield from _bare(written, value)
+
+
+def _refused(
+    written: Written, value: dict[str, object], template: Template, wrong: Iterable[tuple[Path, str]]
+) -> Iterator[Unreached]:
+    """A field of the wrong type: whoever assumes what it means might take `privileged: "true"` for no."""
+    for path, what in wrong:
+        place = (*template.path, *path)
+        fix = "write it as the API has it: the API server refuses this object, so it is not assessed"
+        yield Unreached(_where(written, value, place), f"{shown(place)}: {what}", fix)
 
 
 def _bare(written: Written, value: dict[str, object]) -> Iterator[Problem]:

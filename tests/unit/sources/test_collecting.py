@@ -173,16 +173,43 @@ def test_nulls_are_unset() -> None:
     [
         ("yes", True, ""),
         ("off", False, ""),
-        ('"true"', True, 'found the string "true"'),
+        ("'n'", None, 'found the string "n"'),
+        ('"true"', None, 'found the string "true"'),
+        ("!!str false", None, 'found the string "false"'),
+        ("oFF", None, 'found the string "oFF"'),
+        ("0", None, "found 0"),
         ("7", None, "found 7"),
         ("[true]", None, "found a list"),
     ],
 )
-def test_a_boolean_is_what_kubectl_reads(written: str, read_as: bool | None, said: str) -> None:
-    found = read(pod() + f"  hostNetwork: {written}\n")
-    assert found.workloads[0].spec.hostNetwork is read_as
-    assert said in "".join(str(each) for each in found.skipped)
-    assert bool(said) == bool(found.skipped)
+@pytest.mark.parametrize("field", ["hostNetwork", "hostUsers", "automountServiceAccountToken"])
+def test_a_boolean_is_what_kubectl_reads_and_what_it_refuses_is_not_assessed(
+    field: str, written: str, read_as: bool | None, said: str
+) -> None:
+    found = read(f"{pod('other')}---\n{pod()}  {field}: {written}\n")
+    assert [getattr(each.spec, field) for each in found.workloads[1:]] == ([] if said else [read_as])
+    assert said in "".join(str(each) for each in found.unreached)
+    assert bool(said) == bool(found.unreached)
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        'privileged: "false"',
+        "runAsUser: '1000'",
+        "runAsUser: 1000.5",
+        'allowPrivilegeEscalation: "no"',
+        "capabilities: {drop: ALL}",
+        "capabilities: {drop: [true]}",
+        "seccompProfile: RuntimeDefault",
+    ],
+)
+def test_a_context_that_the_api_server_refuses_is_neither_weak_nor_strong(context: str) -> None:
+    refused = pod("two").replace("name: main,", f"name: main, securityContext: {{{context}}},")
+    assert refused != pod("two")
+    found = read(f"{pod()}---\n{refused}")
+    assert titles(found) == ["Pod shop/web"]
+    assert ["the API server refuses this object" in str(each) for each in found.unreached] == [True]
 
 
 def test_a_mistake_has_its_own_position_in_documents_and_in_items() -> None:
@@ -190,7 +217,7 @@ def test_a_mistake_has_its_own_position_in_documents_and_in_items() -> None:
     item = broken.rstrip().replace("\n", "\n  ")
     found = read(f"{pod()}---\n{broken}---\nkind: List\napiVersion: v1\nitems:\n- {item}\n")
     what = 'spec.priority: expected an integer, found the string "high"'
-    assert [(each.where, each.what) for each in found.skipped] == [("<stdin>:12:3", what), ("<stdin>:22:5", what)]
+    assert [(each.where, each.what) for each in found.unreached] == [("<stdin>:12:3", what), ("<stdin>:22:5", what)]
 
 
 @pytest.mark.parametrize(("written", "read_as"), [("010", 8), ("0x10", 16), ("0o10", 8), ("1_000", 1000), ("1.0", 1)])
@@ -222,10 +249,11 @@ y Y yes No on OFF true TRUE tRUE ~ null 010 08 0o17 0x1F 1_000 0b11 1.0 1.50 1e3
     ],
 )
 def test_the_fast_parser_reads_what_the_exact_one_reads(field: str, scalar: str) -> None:
-    text = f"{pod()}  {field.format(scalar)}\n"
+    text = f"{pod()}  {field.format(scalar)}\n---\n{pod('other')}"
     fast, exact = read(f"---\n{text}"), read(f"%YAML 1.1\n---\n{text}")  # A directive asks for the exact parser.
     assert [each.spec for each in fast.workloads] == [each.spec for each in exact.workloads]
     assert [each.what for each in fast.skipped] == [each.what for each in exact.skipped]
+    assert [each.what for each in fast.unreached] == [each.what for each in exact.unreached]
 
 
 def test_a_digest_is_no_number_that_only_the_exact_parser_could_read(monkeypatch: pytest.MonkeyPatch) -> None:
