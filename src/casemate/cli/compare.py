@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from casemate.cli.options import EngineName, GivenImages, Output, by_name
+from casemate.cli.options import EngineName, GivenImages, Output, Seconds, by_name
 from casemate.cli.progress import Progress
 from casemate.cli.root import require_root
 from casemate.engine import compare_run
@@ -41,7 +41,7 @@ def compare(
     runtimes: Annotated[list[str], Parameter(negative=())] = [],  # noqa: B006 - cyclopts copies it
     with_image: GivenImages = [],  # noqa: B006
     wait: Literal["ready", "completed"] | None = None,
-    timeout: float = 120.0,
+    timeout: Seconds = 120.0,
     output: Output = "table",
     engine: EngineName = DEFAULT_ENGINE,
 ) -> int:
@@ -73,7 +73,7 @@ def compare(
     paths = EnginePaths(engine)
     require_root("compare")
     settings = ensure_started(paths)
-    names = [each for some in runtimes for each in some.split(",") if each]
+    names = list(dict.fromkeys(each for some in runtimes for each in some.split(",") if each))
     chosen = compare_run.resolve(names, paths, settings.default_handler)
     goal = Goal(wait or ("completed" if compare_run.can_end(documents) else "ready"))
     name = f"compare-{run_name(file)}"[:30].strip("-") if file else "compare"

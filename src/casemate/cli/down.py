@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from casemate.cli.options import EngineName
+from casemate.cli.options import EngineName, Seconds
 from casemate.cli.root import require_root
 from casemate.engine.paths import DEFAULT_ENGINE, EnginePaths
 from casemate.engine.supervise.client import SupervisorClient
@@ -21,7 +21,7 @@ def down(
     *,
     everything: Annotated[bool, Parameter(name="--all", negative=())] = False,
     claims: Annotated[bool, Parameter(negative=())] = False,
-    timeout: float | None = None,
+    timeout: Seconds | None = None,
     engine: EngineName = DEFAULT_ENGINE,
 ) -> int:
     """Stop a run's Pods, within their grace period, and remove all that the run made.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
@@ -60,7 +61,7 @@ def start(
     """Start the engine, and try its handlers."""
     require_root("engine start")
     paths = EnginePaths(engine)
-    settings = lifecycle.start(paths, cri.removeprefix("unix://") if cri else None)
+    settings = lifecycle.start(paths, str(Path(cri.removeprefix("unix://")).absolute()) if cri else None)
     print_status(_status(paths, settings))
     return 0
 

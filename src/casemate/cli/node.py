@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from casemate.cli.options import Output
+from casemate.cli.options import Output, Seconds
 from casemate.cli.root import require_root
 from casemate.errors import InputError
 from casemate.model.node_check import Verdict
@@ -47,6 +47,13 @@ class Runtime:
         return Where(socket=self.socket.removeprefix("unix://"), config=config, restart=self.restart)
 
 
+    def there(self) -> Where:
+        """The same, of a runtime whose configuration is there. Raises `InputError` when it is not."""
+        if self.config and not self.config.is_file():
+            raise InputError("no such file", where=f"--config {self.config}", fix="check the path, or leave it out")
+        return self.where()
+
+
 @Parameter(name="*")
 @dataclass(frozen=True)
 class InCluster:
@@ -62,7 +69,7 @@ class InCluster:
     """The node's name in the cluster; else this machine's."""
     in_turn: Annotated[bool, Parameter(negative=())] = False
     """Wait until no other node is being changed, and tell how it ended by the node's condition and an event."""
-    wait: float = 3600.0
+    wait: Seconds = 3600.0
     """Seconds to wait for the turn."""
 
     @contextmanager
@@ -114,7 +121,7 @@ def doctor(
     from casemate.node import classes as runtime_classes
     from casemate.report import node_doctor
 
-    facts = inspect.look((runtime or Runtime()).where())
+    facts = inspect.look((runtime or Runtime()).there())
     if classes:
         facts = replace(facts, classes=runtime_classes.of_files(classes))
     elif kubeconfig is not None or context is not None:
@@ -144,7 +151,7 @@ def plan(*, handler: Handlers = [], runtime: Runtime | None = None, output: Outp
     from casemate.node import prepare
     from casemate.report import node_plan
 
-    found = prepare.prepare((runtime or Runtime()).where(), handler)
+    found = prepare.prepare((runtime or Runtime()).there(), handler)
     print(node_plan.plan_json(found.plan) if output == "json" else node_plan.plan_text(found.plan), end="")
     return 0
 
@@ -173,7 +180,7 @@ def apply(
     from casemate.report import node_plan
 
     require_root("node apply")
-    where = (runtime or Runtime()).where()
+    where = (runtime or Runtime()).there()
     with (cluster or InCluster()).connected("Prepared") as told:
         found = applying.begin(where, handler, _say)
         if not found.plan.is_empty:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from cyclopts import Parameter
 
@@ -20,6 +20,14 @@ GivenImages = Annotated[
         help="NAME=PATH: take the image NAME from an OCI layout (folder or tar) or a docker-archive; repeatable.",
     ),
 ]
+
+
+def _lasting(_: object, seconds: float | None) -> None:
+    if seconds is not None and not seconds >= 0:
+        raise ValueError("It is no length of time: give seconds from 0 on.")
+
+
+Seconds: TypeAlias = Annotated[float, Parameter(validator=_lasting)]
 Output = Annotated[Literal["table", "json"], Parameter(name=["--output", "-o"], help="How to print the result.")]
 
 

@@ -222,9 +222,7 @@ def node_place(cri: str) -> Place:
     from casemate.engine import lifecycle
     from casemate.engine.containerd import process
 
-    socket = cri.removeprefix("unix://")
-    if why := process.answers(Path(socket)):
-        raise InputError(f"no CRI at {socket}: {why}", where="--cri", fix="name the socket of a running containerd")
+    socket = process.cri_socket(cri)
     return session.node_place(socket, systemd=asyncio.run(lifecycle.leaves_cgroups_to_systemd(socket)))
 
 

@@ -64,9 +64,12 @@ def attestation(
 def _read(file: Path) -> bytes:
     try:
         with file.open("rb") as opened:
-            return opened.read(_LONGEST)
+            content = opened.read(_LONGEST + 1)
     except OSError as error:
-        raise InputError(str(error.strerror), where=str(file)) from None
+        raise InputError(f"cannot be read: {error.strerror}", where=str(file), fix="check the path") from None
+    if len(content) > _LONGEST:
+        raise InputError("larger than 1 MiB: no evidence is", where=str(file), fix="give what the guest got")
+    return content
 
 
 def _hex(text: str, where: str) -> str:

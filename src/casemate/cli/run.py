@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from cyclopts import Parameter
 
-from casemate.cli.options import EngineName, GivenImages, Output, by_name
+from casemate.cli.options import EngineName, GivenImages, Output, Seconds, by_name
 from casemate.cli.progress import Progress
 from casemate.cli.root import require_root
 from casemate.engine import preflight
@@ -62,7 +62,7 @@ class Until:
     """ready: until every Pod is ready or has succeeded. completed: until every Pod has ended."""
     detach: Annotated[bool, Parameter(name=["--detach", "-d"], negative=())] = False
     """Do not wait at all."""
-    timeout: float | None = None
+    timeout: Seconds | None = None
     """Wait at most so many seconds (exit code 4); the Pods stay."""
 
     def ends_with(self, status: RunStatus) -> bool:

@@ -24,7 +24,6 @@ import fcntl
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import msgspec
 
@@ -119,8 +118,7 @@ def _settle(paths: EnginePaths, cri: str | None) -> EngineSettings:
 
 
 def _first_settings(paths: EnginePaths, cri: str | None) -> EngineSettings:
-    if cri is not None and (why := process.answers(Path(cri))):
-        raise InputError(f"no CRI at {cri}: {why}", where="--cri", fix="name the socket of a running containerd")
+    cri = cri and process.cri_socket(cri)
     networks = plan.choose(paths.name, plan.host_networks())
     settings = EngineSettings(
         name=paths.name,

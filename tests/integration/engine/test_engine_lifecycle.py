@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -169,10 +170,16 @@ async def still_works(paths: EnginePaths) -> None:
         assert all(each.state in (RUNNING, EXITED) for each in await made.client.containers())
 
 
-def test_a_socket_that_nobody_serves_starts_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "why"), [("none.sock", "no such file"), ("file", "it is no socket"), ("dead.sock", "Connection refused")]
+)
+def test_a_socket_that_nobody_serves_starts_nothing(name: str, why: str, tmp_path: Path) -> None:
     paths = EnginePaths("ci-nobody")
-    with pytest.raises(InputError, match="no CRI at"):
-        lifecycle.start(paths, str(tmp_path / "none.sock"))
+    (tmp_path / "file").touch()
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(tmp_path / "dead.sock"))
+    with pytest.raises(InputError, match=f"no CRI at {tmp_path}/{name}: .*{why}"):
+        lifecycle.start(paths, str(tmp_path / name))
     assert not paths.root.exists()
     assert not paths.state.exists()
 

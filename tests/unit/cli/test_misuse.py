@@ -54,3 +54,17 @@ def test_a_table_that_nobody_read_is_not_told_as_a_finding(arguments: list[str])
     ended = subprocess.run([*_CASEMATE, *arguments], stdout=writer, stderr=subprocess.PIPE, check=False)
     os.close(writer)
     assert (ended.returncode, ended.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize("line", ["run -f p.yaml --timeout -1", "compare x --timeout nan", "down --timeout -0.1"])
+def test_a_wait_that_is_no_length_of_time_is_refused(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(line.split()) == 2
+    assert "for --timeout. It is no length of time: give seconds from 0 on.\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["doctor", "plan"])
+def test_a_configuration_that_is_not_there_is_not_taken_for_an_empty_one(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["node", command, "--config", "/no/such.toml"]) == 2
+    assert capsys.readouterr().err.startswith("casemate: --config /no/such.toml: no such file\n  → ")

@@ -26,7 +26,7 @@ import grpc
 
 from casemate.engine.containerd import namespace
 from casemate.engine.paths import EnginePaths
-from casemate.errors import IncompleteError, MissingError, RuntimeFault
+from casemate.errors import IncompleteError, InputError, MissingError, RuntimeFault
 
 START_LIMIT = 60.0
 """Seconds that containerd may take until CRI answers."""
@@ -130,6 +130,15 @@ def end(pid: int, limit: float) -> None:
                 return
     finally:
         os.close(handle)
+
+
+def cri_socket(cri: str) -> str:
+    """The socket of a containerd that a user names by its path. Raises `InputError` where no CRI answers."""
+    path = Path(cri.removeprefix("unix://")).absolute()
+    why = answers(path) if path.is_socket() else "it is no socket" if path.exists() else "no such file"
+    if why:
+        raise InputError(f"no CRI at {path}: {why}", where="--cri", fix="name the socket of a running containerd")
+    return str(path)
 
 
 def answers(socket: Path, seconds: float = 2.0) -> str:

@@ -24,8 +24,8 @@ def read(data: bytes, where: str) -> tuple[x509.Certificate, ...]:
     try:
         with warnings.catch_warnings(category=CryptographyDeprecationWarning, action="ignore"):
             return _load(data)  # AMD numbers its chips' certificates 0, which RFC 5280 does not allow
-    except ValueError as error:
-        raise InputError(f"no certificates: {error}", where=where, fix="give PEM, or one certificate in DER") from None
+    except ValueError:
+        raise InputError("no certificates", where=where, fix="give PEM, or one certificate in DER") from None
 
 
 def _load(data: bytes) -> tuple[x509.Certificate, ...]:
