@@ -46,7 +46,6 @@ class Runtime:
         config = str(self.config.absolute()) if self.config else ""
         return Where(socket=self.socket.removeprefix("unix://"), config=config, restart=self.restart)
 
-
     def there(self) -> Where:
         """The same, of a runtime whose configuration is there. Raises `InputError` when it is not."""
         if self.config and not self.config.is_file():
