@@ -1,4 +1,4 @@
-"""A real kube-apiserver on etcd, on loopback."""
+"""A real kube-apiserver on etcd, on loopback unless it is told another address."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ import httpx
 import kubernetes
 import yaml
 
-_TOKENS = """admin-token,admin,1,"system:masters"
+_ADMIN = "admin-token"
+_LOOPBACK = "127.0.0.1"
+_TOKENS = """{admin},admin,1,"system:masters"
 reader-token,reader,2
 nobody-token,nobody,3
 proof-reader-token,proof-reader,4
@@ -27,22 +29,25 @@ _PATIENCE = 60.0
 
 @dataclass(frozen=True)
 class Cluster:
-    """A running API server with its files."""
+    """A running API server with its files, and the token of its administrator."""
 
     folder: Path
     port: int
+    address: str = _LOOPBACK
+    admin: str = _ADMIN
 
     @property
     def server(self) -> str:
-        return f"https://127.0.0.1:{self.port}"
+        return f"https://{self.address}:{self.port}"
 
     @property
     def ca(self) -> Path:
         return self.folder / "certificates" / "apiserver.crt"
 
-    def client(self, token: str = "admin-token") -> httpx.Client:
+    def client(self, token: str = "") -> httpx.Client:
         verify = ssl.create_default_context(cafile=str(self.ca))
-        return httpx.Client(base_url=self.server, verify=verify, headers={"Authorization": f"Bearer {token}"})
+        headers = {"Authorization": f"Bearer {token or self.admin}"}
+        return httpx.Client(base_url=self.server, verify=verify, headers=headers, trust_env=False)
 
     def apply(self, path: str, *bodies: dict[str, object]) -> None:
         with self.client() as client:
@@ -52,6 +57,7 @@ class Cluster:
 
     def kubeconfig(self, name: str = "reader", **user: object) -> str:
         """A kubeconfig for the user of that token, or with these fields of a user instead."""
+        token = self.admin if name == "admin" else f"{name}-token"
         authority = base64.b64encode(self.ca.read_bytes()).decode()
         config = {
             "apiVersion": "v1",
@@ -59,7 +65,7 @@ class Cluster:
             "current-context": "test",
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
             "clusters": [{"name": "test", "cluster": {"server": self.server, "certificate-authority-data": authority}}],
-            "users": [{"name": "test", "user": user or {"token": f"{name}-token"}}],
+            "users": [{"name": "test", "user": user or {"token": token}}],
         }
         file = self.folder / f"kubeconfig-{name}-{len(list(self.folder.iterdir()))}"
         file.write_text(yaml.safe_dump(config))
@@ -67,10 +73,15 @@ class Cluster:
 
 
 class Running:
-    """Starts both processes and ends them. `flags` are further ones of the API server."""
+    """Starts both processes and ends them. `flags` are further ones of the API server.
 
-    def __init__(self, folder: Path, *flags: str) -> None:
+    An address that others reach wants a token for its administrator that nobody guesses.
+    """
+
+    def __init__(self, folder: Path, *flags: str, address: str = _LOOPBACK, admin: str = _ADMIN) -> None:
         self.folder = folder
+        self._address = address
+        self._admin = admin
         self._flags = flags or (f"--disable-admission-plugins={WITHOUT}",)
         self._processes: list[subprocess.Popen[bytes]] = []
         self._etcd = 0
@@ -79,17 +90,18 @@ class Running:
         etcd, peer, port = free_port(), free_port(), free_port()
         self._etcd = etcd
         self._start("etcd", *_etcd(self.folder, etcd, peer))
-        _sign(self.folder)
-        self._start("kube-apiserver", *_server(self.folder, etcd, port), *self._flags)
-        cluster = Cluster(self.folder, port)
-        self._wait(cluster)
-        return cluster
+        _sign(self.folder, self._admin)
+        self._start("kube-apiserver", *_server(self.folder, etcd, port, self._address), *self._flags)
+        return self._ready(port)
 
     def beside(self, *flags: str) -> Cluster:
         """One more API server on the same etcd, with other flags."""
         port = free_port()
-        self._start("kube-apiserver-beside", *_server(self.folder, self._etcd, port), *flags)
-        cluster = Cluster(self.folder, port)
+        self._start("kube-apiserver-beside", *_server(self.folder, self._etcd, port, self._address), *flags)
+        return self._ready(port)
+
+    def _ready(self, port: int) -> Cluster:
+        cluster = Cluster(self.folder, port, self._address, self._admin)
         self._wait(cluster)
         return cluster
 
@@ -138,9 +150,9 @@ def _etcd(folder: Path, port: int, peer: int) -> tuple[str, ...]:
     )
 
 
-def _sign(folder: Path) -> None:
+def _sign(folder: Path, admin: str) -> None:
     """A key for service accounts, and a CA with the certificate of a user `reader`."""
-    (folder / "tokens.csv").write_text(_TOKENS)
+    (folder / "tokens.csv").write_text(_TOKENS.format(admin=admin))
     for command in (
         "openssl genrsa -out accounts.key 2048",
         "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=clients -keyout clients.key -out clients.crt",
@@ -150,12 +162,12 @@ def _sign(folder: Path) -> None:
         subprocess.run(command.split(), cwd=folder, check=True, capture_output=True)
 
 
-def _server(folder: Path, etcd: int, port: int) -> tuple[str, ...]:
+def _server(folder: Path, etcd: int, port: int, address: str) -> tuple[str, ...]:
     return (
         str(kubernetes.binary()),
         f"--etcd-servers=http://127.0.0.1:{etcd}",
-        "--bind-address=127.0.0.1",
-        "--advertise-address=127.0.0.1",
+        f"--bind-address={address}",
+        f"--advertise-address={address}",
         f"--secure-port={port}",
         f"--cert-dir={folder}/certificates",
         f"--token-auth-file={folder}/tokens.csv",

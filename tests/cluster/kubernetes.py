@@ -17,7 +17,7 @@ from typing import Final
 
 VERSION: Final = "1.36.3"
 FOLDER: Final = Path("~/.cache/casemate/kubernetes").expanduser() / f"v{VERSION}"
-PROGRAMS: Final = ("kube-apiserver", "kubelet", "kube-controller-manager", "kube-scheduler")
+PROGRAMS: Final = ("kube-apiserver", "kubelet", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubectl")
 _STAGING: Final = re.compile(r"^\s*(k8s\.io/[a-z0-9-]+) v0\.0\.0$", re.MULTILINE)
 _STAMP: Final = "k8s.io/component-base/version"
 

@@ -172,7 +172,7 @@ class Webhook:
 
     def kubeconfig(self) -> str:
         """As the packaged service account, which has the packaged rights and no more."""
-        user = {"token": "admin-token", "as": f"system:serviceaccount:{NAMESPACE}:casemate-admission"}
+        user = {"token": self.cluster.admin, "as": f"system:serviceaccount:{NAMESPACE}:casemate-admission"}
         groups = ["system:serviceaccounts", f"system:serviceaccounts:{NAMESPACE}", "system:authenticated"]
         return self.cluster.kubeconfig(f"webhook-{self.port}", **user, **{"as-groups": groups})
 

@@ -53,17 +53,12 @@ def start(node: Node, folder: Path) -> None:
 
 
 def _here(each: Object, node: Node) -> Object:
-    """The same for this node: its socket, and an API server without a Service in front of it."""
+    """The same for this node: its socket, and an image that is there already."""
     if each["kind"] != "DaemonSet":
         return each
     found = json.loads(json.dumps(copy.deepcopy(each)).replace(prove_manifests.SOCKET, node.socket))
     pod = found["spec"]["template"]["spec"]
-    container = pod["containers"][0]
-    container["imagePullPolicy"] = "Never"
-    container["env"] += [
-        {"name": "KUBERNETES_SERVICE_HOST", "value": "127.0.0.1"},
-        {"name": "KUBERNETES_SERVICE_PORT", "value": str(node.cluster.port)},
-    ]
+    pod["containers"][0]["imagePullPolicy"] = "Never"
     volume = next(one for one in pod["volumes"] if one["name"] == "runtime")
     volume["hostPath"]["path"] = str(Path(node.socket).parent)
     return dict(found)
