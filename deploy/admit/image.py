@@ -1,8 +1,8 @@
 """Make the webhook's image, without a container build: `python deploy/admit/image.py OUTPUT.tar [NAME]`.
 
-1. In it are this machine's Python with its standard library, casemate with what `casemate[admission]` needs (installed
-   by pip into a folder of its own), and the shared libraries that their programs are linked with. No shell, no package
-   manager, no set-uid program.
+1. In it are this machine's Python with its standard library, casemate and what `casemate[admission]` needs as they are
+   installed here, and the shared libraries that their programs are linked with. No shell, no package manager, no
+   set-uid program.
 2. The result is an OCI layout in a tar (`casemate.images.build`): equal files make an equal digest. Any registry client
    pushes it: `oras copy --from-oci-layout OUTPUT.tar:TAG REGISTRY/NAME:TAG`, `skopeo copy oci-archive:OUTPUT.tar …`.
 3. It runs as user 65532, and writes nowhere but to the state folder that it is given.
@@ -11,14 +11,18 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from importlib.metadata import PackageNotFoundError, distribution, requires
 from pathlib import Path
 
 from objects import IMAGE
+from pip._vendor.packaging.requirements import Requirement
 
+import casemate
 from casemate.images import build
 from casemate.images.build import Entry, File, Folder
 from casemate.images.reference import parse
@@ -26,29 +30,46 @@ from casemate.images.reference import parse
 HOME = "/opt/casemate"
 """Where everything of ours lies in the image."""
 
-_SOURCE = Path(__file__).parents[2]
 _VERSION = f"python{sys.version_info.major}.{sys.version_info.minor}"
 _LEFT_OUT = ("test", "tkinter", "idlelib", "turtledemo", "ensurepip", "lib2to3", "site-packages", "dist-packages")
 _LINKED = re.compile(r"^\s*(?:\S+ => )?(/\S+) \(0x", re.MULTILINE)
 _USER = 65532
 
 
-def main() -> None:
-    """Write the image and print its digest."""
-    output = Path(sys.argv[1])
-    name = parse(sys.argv[2] if len(sys.argv) > 2 else IMAGE)
+def write(output: Path, name: str) -> str:
+    """Write the image; its digest."""
     with tempfile.TemporaryDirectory() as folder:
-        packages = Path(folder)
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--target", folder]
-        subprocess.run([*command, f"{_SOURCE}[admission]"], check=True)
-        contents = list(entries(packages))
+        copy(Path(folder), ["admission"])
         settings = build.Settings(
             entrypoint=[f"{HOME}/bin/python3", "-I", "-c", "from casemate.cli.main import main; main()"],
             command=["admit"],
             environment={"LD_LIBRARY_PATH": f"{HOME}/lib", "PYTHONDONTWRITEBYTECODE": "1"},
             user=f"{_USER}:{_USER}",
         )
-        sys.stdout.write(f"{build.write(output, name, contents, settings)}\n")
+        return build.write(output, parse(name), list(entries(Path(folder))), settings)
+
+
+def copy(folder: Path, extras: Iterable[str]) -> None:
+    """casemate and the distributions that it needs with these extras, as they are installed here."""
+    shutil.copytree(Path(casemate.__file__).parent, folder / "casemate", ignore=shutil.ignore_patterns("__pycache__"))
+    try:
+        needed = _needed("casemate", extras)
+    except PackageNotFoundError as error:
+        sys.exit(f"{error.name} is not installed here: pip install 'casemate[{','.join(extras)}]'")
+    for name in sorted(needed - {"casemate"}):
+        for each in distribution(name).files or ():
+            if ".." not in each.parts and "__pycache__" not in each.parts:
+                (folder / each).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(str(each.locate()), folder / each)
+
+
+def _needed(name: str, extras: Iterable[str] = ()) -> set[str]:
+    """The distribution and all that it requires, with these extras."""
+    found, choices = {name}, [{"extra": each} for each in ("", *extras)]
+    for each in map(Requirement, requires(name) or ()):
+        if each.marker is None or any(each.marker.evaluate(one) for one in choices):
+            found |= _needed(re.sub(r"[-_.]+", "-", each.name).lower(), each.extras)
+    return found
 
 
 def entries(packages: Path) -> Iterator[Entry]:
@@ -86,4 +107,4 @@ def _libraries(programs: list[Path]) -> Iterator[Entry]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.stdout.write(f"{write(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else IMAGE)}\n")

@@ -1,25 +1,20 @@
 """Make the prober's image, without a container build: `python deploy/prove/prove_image.py OUTPUT.tar [NAME]`.
 
 1. As the webhook's image (deploy/admit/image.py): this machine's Python, and the libraries that it is linked with; no
-   shell, no package manager. casemate and what `casemate[engine,prove]` needs are those that are installed here.
+   shell, no package manager. casemate has what `casemate[engine,prove]` needs.
 2. Beside them lies what `casemate engine install` built on this machine: the program that probes, and casemate's Wasm
    engine, by whose digest nodes' engines are known.
 """
 
 from __future__ import annotations
 
-import re
-import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
-from importlib.metadata import distribution, requires
+from collections.abc import Iterator
 from pathlib import Path
 
-from pip._vendor.packaging.requirements import Requirement
 from prove_manifests import IMAGE
 
-import casemate
 from casemate.engine.install import tools
 from casemate.engine.paths import CACHE
 from casemate.images import build
@@ -35,7 +30,7 @@ import image  # noqa: E402
 def write(output: Path, name: str) -> str:
     """Write the image; its digest."""
     with tempfile.TemporaryDirectory() as folder:
-        _copy(Path(folder))
+        image.copy(Path(folder), EXTRAS)
         settings = build.Settings(
             entrypoint=[f"{image.HOME}/bin/python3", "-I", "-c", "from casemate.cli.main import main; main()"],
             environment={
@@ -46,26 +41,6 @@ def write(output: Path, name: str) -> str:
             },
         )
         return build.write(output, parse(name), [*image.entries(Path(folder)), *_built()], settings)
-
-
-def _copy(folder: Path) -> None:
-    """casemate and the distributions that it needs, as they are installed here."""
-    shutil.copytree(Path(casemate.__file__).parent, folder / "casemate", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in sorted(_needed("casemate", EXTRAS) - {"casemate"}):
-        found = distribution(name)
-        for each in found.files or ():
-            if ".." not in each.parts and "__pycache__" not in each.parts:
-                (folder / each).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(str(found.locate_file(each)), folder / each)
-
-
-def _needed(name: str, extras: Iterable[str] = ()) -> set[str]:
-    """The distribution and all that it requires, with these extras."""
-    found, choices = {name}, [{"extra": each} for each in ("", *extras)]
-    for each in map(Requirement, requires(name) or ()):
-        if each.marker is None or any(each.marker.evaluate(one) for one in choices):
-            found |= _needed(re.sub(r"[-_.]+", "-", each.name).lower(), each.extras)
-    return found
 
 
 def _built() -> Iterator[Entry]:
