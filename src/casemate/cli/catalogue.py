@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
-from rich.console import Console
-from rich.table import Table
 
 from casemate import catalogue
 from casemate.catalogue import Catalogue, written
@@ -18,6 +16,7 @@ from casemate.catalogue.rows import Criterion, Escape, Fit, Profile, Row, Rule, 
 from casemate.cli.options import Output
 from casemate.errors import InputError
 from casemate.report.answer import answer, encoded
+from casemate.report.screen import Screen, columns
 
 WHAT = {
     "runtimes": "what classes and handlers stand for, need and cost",
@@ -130,13 +129,8 @@ def _rule(row: Row) -> tuple[str, ...]:
     return row.id, row.title, shown(row.when)
 
 
-def _print(columns: Sequence[str], rows: Iterable[tuple[str, ...]]) -> None:
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = 240
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, no_wrap=column == "ID", overflow="fold")
+def _print(names: Sequence[str], rows: Iterable[tuple[str, ...]]) -> None:
+    table = columns(*names, folded=[each for each in names if each != "ID"])
     for row in rows:
         table.add_row(*row)
-    console.print(table)
+    Screen().print(table)

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
 from cyclopts import App, Parameter
-from rich.console import Console
 
 from casemate import catalogue
 from casemate.cli.options import Output
 from casemate.errors import IncompleteError, InputError
 from casemate.model.corpus import Corpus, Played
 from casemate.model.policy import PolicySettings
+from casemate.report.screen import Screen
 
 Engine: TypeAlias = Literal["evaluator", "webhook", "native", "kyverno", "gatekeeper"]
 
@@ -45,7 +45,7 @@ def run(
         sys.stdout.buffer.write(report.document(played, against) + b"\n")
         return int(bool(wrong))
     if wrong:
-        Console(soft_wrap=True, markup=False, highlight=False).print(report.table(wrong))
+        Screen().print(report.table(wrong))
     print(report.summary(played, len(loaded.tries) - len(played)))
     return int(bool(wrong))
 

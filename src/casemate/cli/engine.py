@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
-from rich.console import Console
-from rich.table import Table
 
 from casemate.cli.options import EngineName, Output
 from casemate.cli.root import require_root
@@ -21,6 +19,7 @@ from casemate.engine.settings import EngineSettings, load_settings
 from casemate.engine.supervise import process as supervisor
 from casemate.errors import CasemateError, InputError, MissingError
 from casemate.report.handlers import EngineStatus, print_status, status_json
+from casemate.report.screen import Screen, columns
 
 app = App(name="engine", help="Install, start, stop and inspect the embedded engine.")
 
@@ -110,16 +109,11 @@ async def _version(socket: str) -> str:
 
 
 def _print_plan(wanted: plan.Plan) -> None:
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = 240
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("PART", "STATE", "FROM", "VERSION", "WHY"):
-        table.add_column(column, no_wrap=column in ("PART", "STATE"), overflow="fold")
+    table = columns("PART", "STATE", "FROM", "VERSION", "WHY", folded=["FROM", "VERSION", "WHY"])
     for part in wanted.parts:
         state = "present" if part.present else "missing"
         table.add_row(part.name, state, str(part.source), part.version, part.why)
-    console.print(table)
+    Screen().print(table)
 
 
 def _agreed(count: int) -> bool:

@@ -6,24 +6,24 @@ import os
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
 from rich.live import Live
 
 from casemate.model.status import RunStatus
 from casemate.report.pods import pods_table, state_of
+from casemate.report.screen import Screen
 
 
 class Progress:
     """Shows a run on its way."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
+        self._screen = Screen(stderr=True)
         self._live: Live | None = None
         self._said: dict[str, str] = {}
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal and not os.environ.get("NO_COLOR"):
-            self._live = Live(console=self._console, refresh_per_second=8, transient=True)
+        if self._screen.is_terminal and not os.environ.get("NO_COLOR"):
+            self._live = Live(console=self._screen, refresh_per_second=8, transient=True)
             self._live.start()
         return self
 
@@ -35,7 +35,7 @@ class Progress:
 
     def say(self, message: str) -> None:
         """One line."""
-        self._console.print(message, markup=False, soft_wrap=True)
+        self._screen.print(message, soft_wrap=True)
 
     def show(self, run: RunStatus) -> None:
         """How the run stands now."""

@@ -10,12 +10,11 @@ from typing import Annotated
 
 import msgspec
 from cyclopts import Parameter
-from rich.console import Console
-from rich.table import Table
 
 from casemate.cli.options import Output
 from casemate.errors import InputError
 from casemate.model.attestation import Attestation, Expected
+from casemate.report.screen import Screen, columns
 
 API_VERSION = "casemate.dev/v1alpha1"
 WORDS = {True: "holds", False: "does not hold", None: "not claimed"}
@@ -91,8 +90,8 @@ def _print(found: Attestation, output: Output) -> None:
         written = head | msgspec.to_builtins(found)
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(written), indent=2) + b"\n")
         return
-    table = Table("CHECK", "RESULT", "WHY", box=None, pad_edge=False, header_style="bold")
+    table = columns("CHECK", "RESULT", "WHY", folded=["WHY"])
     for each in found.checks:
         table.add_row(each.id, WORDS[each.passed], each.text)
-    Console(soft_wrap=True).print(table)
+    Screen().print(table)
     print(f"{found.technology}: {'verified' if found.verified else 'not verified'}; measurement {found.measurement}")

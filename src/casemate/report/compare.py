@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rich.console import Console
 from rich.table import Table
 
 from casemate.model.comparison import Compared, Comparison, LineDifference, Trial
 from casemate.report.answer import answer, encoded
+from casemate.report.screen import Screen, columns
 
 _MIB = 1 << 20
 _SHOWN = 160
@@ -27,22 +27,18 @@ def comparison_json(comparison: Comparison) -> str:
     return encoded(document)
 
 
-def print_comparison(comparison: Comparison, console: Console | None = None) -> None:
+def print_comparison(comparison: Comparison, screen: Screen | None = None) -> None:
     """Print the table to standard output, and what differs."""
-    console = console or Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = 240
-    console.print(comparison_table(comparison))
+    screen = screen or Screen()
+    screen.print(comparison_table(comparison))
     for line in remarks(comparison):
-        console.print(line, soft_wrap=True)
+        screen.print(line, soft_wrap=True)
 
 
 def comparison_table(comparison: Comparison) -> Table:
     """Runtime, boundary, outcome, exit code, output, start, run, memory, refused calls."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
     right = ("START", "RUN", "MEMORY")
-    for column in ("RUNTIME", "BOUNDARY", "OUTCOME", "EXIT", "OUTPUT", *right, "REFUSED CALLS"):
-        table.add_column(column, no_wrap=True, justify="right" if column in right else "left")
+    table = columns("RUNTIME", "BOUNDARY", "OUTCOME", "EXIT", "OUTPUT", *right, "REFUSED CALLS", right=right)
     for number, each in enumerate(comparison.items):
         table.add_row(*_row(each, first=number == 0))
     return table

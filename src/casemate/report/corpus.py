@@ -9,11 +9,13 @@ from rich.table import Table
 
 from casemate.model.corpus import Played
 from casemate.report.answer import answer, encoded
+from casemate.report.screen import columns
 
 
 def table(wrong: Sequence[Played]) -> Table:
     """One row for each try that went otherwise than it should."""
-    shown = Table("CASE", "TRIES", "WRONG", "SAID", box=None, pad_edge=False, header_style="bold")
+    names = ("CASE", "TRIES", "WRONG", "SAID")
+    shown = columns(*names, folded=names)
     for each in wrong:
         shown.add_row(each.attempt.id, each.attempt.tries, each.wrong, each.message)
     return shown

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rich.console import Console
-from rich.table import Table
-
 from casemate.model.handler import Handler
 from casemate.report.answer import answer, encoded
+from casemate.report.screen import Screen, columns
 
 
 @dataclass(frozen=True)
@@ -39,18 +37,14 @@ def status_json(status: EngineStatus) -> str:
     return encoded(document)
 
 
-def print_status(status: EngineStatus, console: Console | None = None) -> None:
+def print_status(status: EngineStatus, screen: Screen | None = None) -> None:
     """Print a line about the engine and the table of its handlers to standard output."""
-    console = console or Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = 240
-    console.print(_headline(status), soft_wrap=True)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("HANDLER", "RUNTIME", "VERSION", "BOUNDARY", "STATE", "START"):
-        table.add_column(column, no_wrap=column != "STATE", justify="right" if column == "START" else "left")
+    screen = screen or Screen()
+    screen.print(_headline(status), soft_wrap=True)
+    table = columns("HANDLER", "RUNTIME", "VERSION", "BOUNDARY", "STATE", "START", folded=["STATE"], right=["START"])
     for handler in status.handlers:
         table.add_row(*_row(handler, status.default_handler))
-    console.print(table)
+    screen.print(table)
 
 
 def _headline(status: EngineStatus) -> str:

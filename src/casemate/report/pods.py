@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from casemate.model.assessment import State
 from casemate.model.boundary import Boundary
@@ -15,6 +13,7 @@ from casemate.model.decision import Decision
 from casemate.model.proof import NOTHING_PROVEN, Proven
 from casemate.model.status import Phase, PodStatus, RunStatus
 from casemate.report.answer import answer, encoded
+from casemate.report.screen import Screen, columns
 
 
 def runs_json(runs: Iterable[RunStatus], decisions: Sequence[Decision] = (), proven: Proven = NOTHING_PROVEN) -> str:
@@ -36,39 +35,28 @@ def _decision(decision: Decision) -> dict[str, str]:
     }
 
 
-def print_table(runs: Sequence[RunStatus], console: Console | None = None, proven: Proven = NOTHING_PROVEN) -> None:
+def print_table(runs: Sequence[RunStatus], screen: Screen | None = None, proven: Proven = NOTHING_PROVEN) -> None:
     """Print the table of Pods to standard output."""
-    console = console or Console(highlight=False)
-    if not any(run.pods for run in runs):
-        console.print("no Pods")
-        return
-    if not console.is_terminal:
-        console.width = 240
-    console.print(pods_table(runs, proven))
+    screen = screen or Screen()
+    screen.print(pods_table(runs, proven) if any(run.pods for run in runs) else "no Pods")
 
 
-def print_decisions(decisions: Sequence[Decision], console: Console | None = None) -> None:
+def print_decisions(decisions: Sequence[Decision], screen: Screen | None = None) -> None:
     """Print which class each workload got that named none, and why, to standard output."""
-    console = console or Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 240
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("WORKLOAD", "CLASS", "NEEDS", "GETS", "WHY"):
-        table.add_column(column, no_wrap=column != "WHY", overflow="fold")
+    screen = screen or Screen()
+    table = columns("WORKLOAD", "CLASS", "NEEDS", "GETS", "WHY", folded=["WHY"])
     for each in decisions:
         given = each.runtime_class or "(default)"
-        table.add_row(each.workload, given, str(each.need), str(each.boundary), Text(each.reason))
-    console.print(table)
+        table.add_row(each.workload, given, str(each.need), str(each.boundary), each.reason)
+    screen.print(table)
 
 
 def pods_table(runs: Sequence[RunStatus], proven: Proven = NOTHING_PROVEN) -> Table:
     """Pod, class → handler, boundary, state, restarts, start time, IP; with the run's name when there are several."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
     several = len(runs) > 1
     namespaces = {pod.namespace for run in runs for pod in run.pods} != {"default"}
-    columns = ["POD", "CLASS → HANDLER", "BOUNDARY", "STATE", "RESTARTS", "START", "IP"]
-    for column in (["RUN"] if several else []) + columns:
-        table.add_column(column, no_wrap=True, justify="right" if column in ("RESTARTS", "START") else "left")
+    names = ("POD", "CLASS → HANDLER", "BOUNDARY", "STATE", "RESTARTS", "START", "IP")
+    table = columns(*(["RUN"] if several else []), *names, right=["RESTARTS", "START"])
     for run in runs:
         for pod in run.pods:
             state = proven.state(pod, run.created)

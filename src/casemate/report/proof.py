@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from rich.console import Console
-from rich.table import Table
-
 from casemate.model.boundary import Boundary
 from casemate.model.proof import Observation, Proof, Result, Side, item
 from casemate.report.answer import answer, encoded
+from casemate.report.screen import Screen, columns
 
 _SHAPES = {Result.PROVEN: "✓", Result.WEAKER: "✗", Result.UNPROVABLE: "?"}
 _MOST_WORDS = 100
@@ -22,27 +20,23 @@ def proofs_json(proofs: Sequence[Proof]) -> str:
 
 
 def print_proofs(
-    proofs: Sequence[Proof], *, explain: bool = False, afar: bool = False, console: Console | None = None
+    proofs: Sequence[Proof], *, explain: bool = False, afar: bool = False, screen: Screen | None = None
 ) -> None:
     """Print a row for each proof, what keeps one from being proven, and with `explain` every observation.
 
     Proofs that were not made here and now (`afar`) are told with node and time.
     """
-    console = console or Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = 240
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    where = ("NODE", "AT") if afar else ()
-    for column in ("SUBJECT", *where, "HANDLER", "NAMED", "SHOWN", "RESULT", "TIME", "PROGRAM"):
-        table.add_column(column, no_wrap=column != "PROGRAM", justify="right" if column == "TIME" else "left")
+    screen = screen or Screen()
+    names = ("SUBJECT", *(("NODE", "AT") if afar else ()), "HANDLER", "NAMED", "SHOWN", "RESULT", "TIME", "PROGRAM")
+    table = columns(*names, folded=["PROGRAM"], right=["TIME"])
     for proof in proofs:
         subject, *row = _row(proof)
         table.add_row(subject, *((proof.node, _when(proof)) if afar else ()), *row)
-    console.print(table)
+    screen.print(table)
     for proof in proofs:
         subject = f"{proof.subject} on {proof.node}" if afar and proof.node else proof.subject
         for each in proof.observations if explain else proof.reasons:
-            console.print(f"{subject}: {_line(each)}", soft_wrap=True)
+            screen.print(f"{subject}: {_line(each)}", soft_wrap=True)
 
 
 def summary(proofs: Sequence[Proof]) -> str:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from casemate.model.support import FieldNote, PodNotes, Verdict
 from casemate.report.answer import answer, encoded
+from casemate.report.screen import Screen, columns
 
 _ORDER = (Verdict.REFUSED, Verdict.APPROXIMATED, Verdict.IGNORED, Verdict.HONOURED)
 _SHAPES = {Verdict.REFUSED: "✗", Verdict.APPROXIMATED: "≈", Verdict.IGNORED: "·", Verdict.HONOURED: "✓"}
@@ -31,27 +30,23 @@ def notes_json(pods: Sequence[PodNotes]) -> str:
     return encoded(answer("Explanation", items=items))
 
 
-def print_notes(pods: Sequence[PodNotes], console: Console | None = None) -> None:
+def print_notes(pods: Sequence[PodNotes], screen: Screen | None = None) -> None:
     """Print a table for each Pod to standard output: what is refused first, what is honoured last."""
-    console = console or Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 240
+    screen = screen or Screen()
     for each in pods:
         place = f"  {each.where}" if each.where else ""
-        console.print(f"[bold]{escape(each.pod)}[/] under {escape(each.handler)}{escape(place)}")
-        console.print(_table(each.notes))
-        console.print(_summary(each.notes))
-        console.print()
+        screen.print(f"{each.pod} under {each.handler}{place}", style="bold")
+        screen.print(_table(each.notes))
+        screen.print(_summary(each.notes))
+        screen.print()
 
 
 def _table(notes: Sequence[FieldNote]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("VERDICT", "FIELD", "VALUE", "NOTE"):
-        table.add_column(column)
+    names = ("VERDICT", "FIELD", "VALUE", "NOTE")
+    table = columns(*names, folded=names)
     for note in sorted(notes, key=lambda each: _ORDER.index(each.verdict)):
         verdict = f"{_SHAPES[note.verdict]} {note.verdict}{' (security)' if _stands_out(note) else ''}"
-        cells = (escape(verdict), escape(note.path), escape(note.value), escape(note.note))
-        table.add_row(*cells, style=_STYLES[note.verdict])
+        table.add_row(verdict, note.path, note.value, note.note, style=_STYLES[note.verdict])
     return table
 
 

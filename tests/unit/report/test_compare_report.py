@@ -5,11 +5,10 @@ from __future__ import annotations
 import io
 import json
 
-from rich.console import Console
-
 from casemate.model.boundary import Boundary
 from casemate.model.comparison import Compared, Comparison, Ending, LineDifference, Trial
 from casemate.report.compare import comparison_json, print_comparison
+from casemate.report.screen import Screen
 
 REFERENCE = Trial(
     runtime="runc",
@@ -39,7 +38,7 @@ COMPARISON = Comparison(
 
 def printed(comparison: Comparison) -> str:
     out = io.StringIO()
-    print_comparison(comparison, Console(file=out, width=240, highlight=False, markup=False))
+    print_comparison(comparison, Screen(out))
     return out.getvalue()
 
 

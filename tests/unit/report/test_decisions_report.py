@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import io
 
-from rich.console import Console
-
 from casemate.model.boundary import Boundary
 from casemate.model.decision import Decision
 from casemate.report.pods import print_decisions
+from casemate.report.screen import Screen
 
 DECISIONS = [
     Decision(workload="Pod a/web", runtime_class="", need=Boundary.SHARED, boundary=Boundary.SHARED, reason="it fits"),
@@ -24,7 +23,7 @@ DECISIONS = [
 
 def test_every_decision_is_a_line_with_its_reason() -> None:
     written = io.StringIO()
-    print_decisions(DECISIONS, Console(file=written))
+    print_decisions(DECISIONS, Screen(written))
     assert [line.split() for line in written.getvalue().splitlines()] == [
         ["WORKLOAD", "CLASS", "NEEDS", "GETS", "WHY"],
         ["Pod", "a/web", "(default)", "shared", "shared", "it", "fits"],

@@ -5,11 +5,10 @@ from __future__ import annotations
 import io
 import json
 
-from rich.console import Console
-
 from casemate.model.boundary import Boundary
 from casemate.model.handler import Handler
 from casemate.report.handlers import EngineStatus, print_status, status_json
+from casemate.report.screen import Screen
 
 RUNC = Handler(
     name="runc",
@@ -42,7 +41,7 @@ STATUS = EngineStatus(
 
 def printed(status: EngineStatus) -> str:
     out = io.StringIO()
-    print_status(status, Console(file=out, highlight=False, markup=False, width=200))
+    print_status(status, Screen(out))
     return out.getvalue()
 
 

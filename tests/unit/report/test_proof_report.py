@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 
 import pytest
-from rich.console import Console
 
 from casemate.model.boundary import Boundary
 from casemate.model.proof import Observation, Proof, Result, Side
 from casemate.report.proof import print_proofs
+from casemate.report.screen import Screen
 
 PROOF = Proof(
     subject="handler/runsc",
@@ -26,7 +26,7 @@ PROOF = Proof(
 
 def printed(*proofs: Proof, afar: bool = False, explain: bool = False) -> list[str]:
     out = io.StringIO()
-    print_proofs(proofs, afar=afar, explain=explain, console=Console(file=out, highlight=False, markup=False))
+    print_proofs(proofs, afar=afar, explain=explain, screen=Screen(out))
     return [line.rstrip() for line in out.getvalue().splitlines()]
 
 

@@ -3,9 +3,9 @@
 import io
 
 import msgspec
-from rich.console import Console
 
 from casemate.model.support import FieldNote, PodNotes, Verdict
+from casemate.report.screen import Screen
 from casemate.report.support import notes_json, print_notes
 
 NOTES = (
@@ -17,7 +17,7 @@ PODS = [PodNotes(pod="Pod default/p", handler="runc", notes=NOTES, where="p.yaml
 
 
 def printed() -> list[str]:
-    console = Console(file=io.StringIO(), highlight=False)
+    console = Screen(io.StringIO())
     print_notes(PODS, console)
     return console.file.getvalue().splitlines()
 
