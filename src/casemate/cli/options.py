@@ -22,6 +22,12 @@ GivenImages = Annotated[
 ]
 
 
+def read_once(*inputs: Sequence[str]) -> None:
+    """Raise `InputError` when standard input is named twice: who reads it second finds nothing."""
+    if sum(each == "-" for names in inputs for each in names) > 1:
+        raise InputError("standard input is named twice", where="-", fix="put one of them into a file")
+
+
 def _lasting(_: object, seconds: float | None) -> None:
     if seconds is not None and not seconds >= 0:
         raise ValueError("It is no length of time: give seconds from 0 on.")

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from msgspec.structs import replace
 
 from casemate.cli import policy_files
-from casemate.cli.options import Output
+from casemate.cli.options import Output, read_once
 from casemate.cli.policy_files import Known
 from casemate.errors import InputError
 from casemate.model.judged import Judged
@@ -75,6 +75,7 @@ def explain(
         What is sent: any objects that embed Pod templates. Namespaces and RuntimeClasses among them are known, too.
     """
     asking = asking or Asking()
+    read_once(policy, object_, asking.old)
     sent = objects.load(object_, sys.stdin.buffer)
     known = policy_files.known(policy_files.read(policy), sent)
     before, asked = asking.before(), asking.asked()

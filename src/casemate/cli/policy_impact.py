@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from casemate.catalogue import tables
 from casemate.cli import policy_files
 from casemate.cli.inputs import Inputs
-from casemate.cli.options import Output
+from casemate.cli.options import Output, read_once
 from casemate.model.policy import PolicySettings
 from casemate.model.policy_impact import Effect, Impact
 from casemate.policy.impact import Foresight
@@ -42,6 +42,7 @@ def impact(
     own_rows
         A file of your own rows for the catalogue; repeatable.
     """
+    read_once(policy, path)
     written, catalogue = policy_files.read(policy), tables.load(own_rows)
     now = datetime.datetime.now(datetime.UTC)
     items: list[Impact] = []

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from cyclopts import Parameter
 
-from casemate.cli.options import EngineName, GivenImages, Output, Seconds, by_name
+from casemate.cli.options import EngineName, GivenImages, Output, Seconds, by_name, read_once
 from casemate.cli.progress import Progress
 from casemate.cli.root import require_root
 from casemate.engine import preflight
@@ -134,6 +134,7 @@ def run(
         Only say which fields would be honoured, approximated or refused.
     """
     classes = classes or Classes()
+    read_once(file, classes.policy)
     documents = load(file, sys.stdin.buffer)
     paths = EnginePaths(engine)
     require_root("run")

@@ -68,3 +68,12 @@ def test_a_configuration_that_is_not_there_is_not_taken_for_an_empty_one(
 ) -> None:
     assert run_command(["node", command, "--config", "/no/such.toml"]) == 2
     assert capsys.readouterr().err.startswith("casemate: --config /no/such.toml: no such file\n  → ")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["policy explain --policy - --object -", "policy impact --policy - -", "run -f - --policy -", "run -f - -f -"],
+)
+def test_standard_input_is_not_read_twice(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(line.split()) == 2
+    assert capsys.readouterr().err == "casemate: -: standard input is named twice\n  → put one of them into a file\n"
