@@ -2,8 +2,9 @@
 
 1. A proof stands as long as what it is bound to: the programs and the configuration files, by their bytes. A file that
    is untouched (same inode, size and time of change, which nobody can set back) is not read again.
-2. A proof of which something changed is stale, and says nothing.
-3. What then counts as proven is `casemate.model.proof.Proven`.
+2. It stands in the boot of the node that it was made in: the next may be another kernel's, or a laxer one's.
+3. A proof of which something changed is stale, and says nothing.
+4. What then counts as proven is `casemate.model.proof.Proven`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from casemate.model.proof import Proof, Proven, Result
+from casemate.prove.node_kernel import boot_id
 from casemate.prove.tasks import Digests
 
 
@@ -64,8 +66,8 @@ def load(file: Path) -> tuple[Kept, ...]:
 
 
 def stands(kept: Kept) -> bool:
-    """Whether nothing that the proof is bound to has changed (rule 1)."""
-    return not any(changed(kept))
+    """Whether nothing that the proof is bound to has changed (rules 1 and 2)."""
+    return kept.proof.boot == boot_id() and not any(changed(kept))
 
 
 def changed(kept: Kept) -> Iterator[str]:

@@ -15,11 +15,16 @@ _CONFINING = ("apparmor", "selinux")
 def look() -> NodeKernel:
     """The kernel that this process runs on, which must be the node's."""
     return NodeKernel(
-        boot_id=Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip(),
+        boot_id=boot_id(),
         release=platform.release(),
         namespaces=_namespaces(),
         modules=tuple(each for each in node.gather().lsms if each in _CONFINING and not _permissive(each)),
     )
+
+
+def boot_id() -> str:
+    """What tells this boot of the node from all others."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
 def _permissive(module: str) -> bool:

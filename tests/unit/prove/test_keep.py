@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -12,6 +13,7 @@ from casemate.model.boundary import Boundary
 from casemate.model.proof import Program, Proof, Proven, Result
 from casemate.model.status import Phase, PodStatus
 from casemate.prove import keep
+from casemate.prove.node_kernel import boot_id
 
 POD = PodStatus(
     name="p",
@@ -36,6 +38,7 @@ def proof(program: Path, result: Result = Result.PROVEN) -> Proof:
         seconds=0.5,
         time=100.0,
         programs=(Program(role="runtime", path=str(program), digest="sha256:x"),),
+        boot=boot_id(),
     )
 
 
@@ -64,6 +67,13 @@ def test_a_changed_program_makes_a_proof_stale(tmp_path: Path, program: Path, ch
     change(program)
     assert not keep.proven(tmp_path / "proofs.json").handlers
     assert list(keep.changed(keep.load(tmp_path / "proofs.json")[0])) == [str(program)]
+
+
+@pytest.mark.parametrize("boot", ["", "5d8ff6a4-0f52-4b1c-8c3a-0b9f6b7a2d11"])
+def test_a_proof_of_another_boot_of_the_node_does_not_stand(tmp_path: Path, program: Path, boot: str) -> None:
+    made = keep.Kept(replace(proof(program), boot=boot), ())
+    (tmp_path / "proofs.json").write_bytes(msgspec.json.encode((made,)))
+    assert not keep.proven(tmp_path / "proofs.json").handlers
 
 
 def test_a_changed_configuration_makes_a_proof_stale(tmp_path: Path, program: Path) -> None:
