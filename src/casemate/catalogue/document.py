@@ -1,7 +1,7 @@
 """Pages made from the catalogue: `python -m casemate.catalogue.document docs/reference`.
 
 1. Each rule has a page of its own, `rules/<ID>.md`: findings link to it, so its name never changes.
-2. `rules/README.md` lists them, `predicates.md` lists what a `when:` may ask.
+2. `rules/README.md` lists them, `predicates.md` lists what a `when:` may ask, `doors.md` which files are doors.
 3. A page says no more than its row. A page without a row is removed.
 """
 
@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from casemate.catalogue.conditions import predicates, shown
-from casemate.catalogue.rows import Relevances, Rule
+from casemate.catalogue.doors import doors
+from casemate.catalogue.rows import Relevances, Row, Rule
 from casemate.catalogue.tables import Catalogue, load
 
 _GROUPS: Final = (
@@ -35,6 +36,11 @@ _BEHIND: Final = (
     ("vm", "a virtual machine (Kata)"),
     ("confidential", "a confidential virtual machine"),
 )
+_OPENED: Final = {
+    "read": "A read-only mount is enough",
+    "write": "It takes a mount that may be written",
+    "below": "A read-only mount that is not recursive, on a shared kernel",
+}
 _SCOPES: Final = {
     "any": "Any workload",
     "pod": "The Pod specification",
@@ -52,7 +58,7 @@ _SCOPES: Final = {
 def pages(catalogue: Catalogue) -> Mapping[str, str]:
     """Every page by its path below `docs/reference`."""
     rules = {f"rules/{rule.id}.md": rule_page(rule) for rule in catalogue.rules}
-    return {**rules, "rules/README.md": _index(catalogue), "predicates.md": _predicates()}
+    return {**rules, "rules/README.md": _index(catalogue), "predicates.md": _predicates(), "doors.md": _doors()}
 
 
 def write(catalogue: Catalogue, folder: Path) -> None:
@@ -150,6 +156,28 @@ def _predicates() -> str:
         lines += [f"| `{row.name}` | {row.arguments} | {row.meaning} |" for row in rows]
         lines.append("")
     return "\n".join(lines)
+
+
+def _doors() -> str:
+    lines = [
+        "# Doors to the node",
+        "",
+        "Files of the node that no boundary holds, once a Pod mounts them: who may open them needs no bug to leave.",
+        "A mount is a door when it is the path, lies below it, or contains it; `*` stands for one name. Where it",
+        "is one, `casemate assess` says that the workload has `shared`, whatever its class. Made from",
+        "[doors.yaml](../../src/casemate/catalogue/doors.yaml).",
+        "",
+    ]
+    for by, title in _OPENED.items():
+        lines += [f"## {title}", "", "| paths | what an attacker gets | source |", "|---|---|---|"]
+        rows = (row for row in doors().values() if row.by == by)
+        lines += [f"| {', '.join(f'`{path}`' for path in row.paths)} | {row.gives} | {_said(row)} |" for row in rows]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _said(row: Row) -> str:
+    return f"{row.source} ({row.certainty}, {row.date})"
 
 
 if __name__ == "__main__":

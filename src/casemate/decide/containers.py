@@ -95,9 +95,16 @@ def every_container(spec: PodSpec) -> Iterator[tuple[AnyContainer, str, int]]:
         yield ephemeral, "ephemeralContainers", index
 
 
-def containers(facts: Facts, spec: PodSpec, annotations: Mapping[str, str], kinds: Mapping[str, str]) -> set[str]:
-    """Note what every container says; `kinds` are those of the volumes. Returns the volumes that one may write."""
-    writable: set[str] = set()
+class Mounted(NamedTuple):
+    """Names of volumes: those that a container may write, and those of which it may write what is mounted below."""
+
+    writable: set[str]
+    shallow: set[str]
+
+
+def containers(facts: Facts, spec: PodSpec, annotations: Mapping[str, str], kinds: Mapping[str, str]) -> Mounted:
+    """Note what every container says; `kinds` are those of the volumes. Returns how they are mounted."""
+    mounted = Mounted(set(), set())
     pod = spec.securityContext or _NO_POD_CONTEXT
     limits = spec.resources.limits if spec.resources else {}
     for container, kind, index in every_container(spec):
@@ -109,12 +116,12 @@ def containers(facts: Facts, spec: PodSpec, annotations: Mapping[str, str], kind
         _user(facts, context, pod, fields)
         _confinement(facts, annotations.get(_APPARMOR + container.name, ""), context, pod, fields)
         _resources(facts, container, limits, fields)
-        _mounts(facts, container.volumeMounts, kinds, fields, writable)
+        _mounts(facts, container.volumeMounts, kinds, fields, mounted)
         _behaviour(facts, container, fields)
         if container.env or container.envFrom:
             _environment(facts, container, fields)
     _all_images(facts)
-    return writable
+    return mounted
 
 
 def _image(facts: Facts, text: str, fields: _Fields) -> None:
@@ -216,11 +223,13 @@ def _resources(facts: Facts, container: AnyContainer, around: Mapping[str, Quant
 
 
 def _mounts(
-    facts: Facts, mounts: tuple[VolumeMount, ...], kinds: Mapping[str, str], fields: _Fields, writable: set[str]
+    facts: Facts, mounts: tuple[VolumeMount, ...], kinds: Mapping[str, str], fields: _Fields, mounted: Mounted
 ) -> None:
     for index, mount in enumerate(mounts):
         if not mount.readOnly:
-            writable.add(mount.name)
+            mounted.writable.add(mount.name)
+        elif mount.recursiveReadOnly != "Enabled":
+            mounted.shallow.add(mount.name)
         if mount.mountPropagation:
             facts.value("mount-propagation", mount.mountPropagation, f"{fields.mounts}[{index}].mountPropagation")
         if mount.subPath or mount.subPathExpr:

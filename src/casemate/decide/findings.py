@@ -55,7 +55,9 @@ def binding(answers: Answers, compiled: Weaknesses, profile: Profile | None) -> 
     return profile.text if any({each.predicate for each in asked(rule.when)} & _NODES for rule in accepted) else ""
 
 
-_NODES = frozenset({"host-path", "host-path-writable", "host-socket", "host-network", "host-pid", "host-ipc"})
+_NODES = frozenset(
+    {"host-door", "host-path", "host-path-writable", "host-socket", "host-network", "host-pid", "host-ipc"}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,20 @@
 """Reads a workload and what its surroundings know of it into facts.
 
 1. What the surroundings do not know is no fact: it is neither good nor bad news.
-2. A hostPath is writable unless every mount of it says `readOnly: true`. A socket answers a read-only mount too.
-3. Paths are compared as the kernel would walk them, so that spelling hides nothing.
+2. A hostPath is writable unless every mount of it says `readOnly: true`. A socket answers a read-only mount too, and
+   what is mounted below stays writable without `recursiveReadOnly: Enabled` (KEP-3857).
+3. Paths are compared as the kernel would walk them, so that spelling hides nothing (`casemate.catalogue.doors`).
 4. A namespace's labels `casemate.dev/…` are those of all its workloads. Labels that differ all hold: the strictest
    wins.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Final
 
+from casemate.catalogue.doors import normal_path, opened
 from casemate.decide import placement
-from casemate.decide.containers import containers
+from casemate.decide.containers import Mounted, containers
 from casemate.decide.facts import POD, Facts
 from casemate.model.kube.pod import PodSpec
 from casemate.model.kube.security import PodSecurityContext
@@ -33,12 +34,12 @@ def gather(workload: Workload, surroundings: Surroundings) -> Facts:
         _pod_context(facts, spec.securityContext)
     placement.note(facts, spec)
     kinds = {volume.name: _source(volume) for volume in spec.volumes}
-    writable = containers(facts, spec, workload.metadata.annotations, kinds)
+    mounted = containers(facts, spec, workload.metadata.annotations, kinds)
     _wasm(facts, workload)
     for index, volume in enumerate(spec.volumes):
         _volume(facts, volume, f"volumes[{index}].{kinds[volume.name]}", kinds[volume.name])
         if volume.hostPath:
-            _host_path(facts, volume, f"volumes[{index}].hostPath", writable=volume.name in writable)
+            _host_path(facts, volume, f"volumes[{index}].hostPath", mounted)
     return facts
 
 
@@ -187,14 +188,16 @@ def _volume(facts: Facts, volume: Volume, place: str, kind: str) -> None:
                 facts.value("secret", source.secret.name or "", f"{place}.sources[{index}]")
 
 
-def _host_path(facts: Facts, volume: Volume, place: str, *, writable: bool) -> None:
+def _host_path(facts: Facts, volume: Volume, place: str, mounted: Mounted) -> None:
     source = volume.hostPath
     if source is None:
         return
-    path = normal_path(source.path)
+    path, writable = normal_path(source.path), volume.name in mounted.writable
     facts.value("host-path", path, f"{place}.path")
     if writable:
         facts.value("host-path-writable", path, f"{place}.path")
+    for door in opened(path, writable=writable, deeply=volume.name not in mounted.shallow):
+        facts.value("host-door", door, f"{place}.path")
     if source.type:
         facts.value("host-path-type", source.type, f"{place}.type")
     if source.type == "Socket" or path.endswith(".sock"):
@@ -208,15 +211,3 @@ def _source(volume: Volume) -> str:
 
 _COMMON: Final = ("configMap", "secret", "emptyDir", "persistentVolumeClaim", "projected", "hostPath", "csi")
 _SOURCES: Final = (*_COMMON, *sorted(set(Volume.__struct_fields__) - {"name", *_COMMON}))
-
-
-@lru_cache(maxsize=1024)
-def normal_path(path: str) -> str:
-    """A host path without `.`, `..`, double or trailing slashes, so that spelling cannot hide `/var//run/`."""
-    parts: list[str] = []
-    for part in path.split("/"):
-        if part == "..":
-            del parts[-1:]
-        elif part not in ("", "."):
-            parts.append(part)
-    return "/" + "/".join(parts)

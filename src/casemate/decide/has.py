@@ -8,9 +8,9 @@
 3. A user namespace counts where nodes are not known (declared), or where every node says that the Pod's handler has
    them. Older container runtimes ignore `hostUsers: false` without a word (KEP-127).
    A runtime that always makes one (Sysbox) needs no word of the Pod.
-4. A door in the wall is no wall: writable directories that decide what the node runs, and sockets of its runtimes, make
-   any boundary `shared`. So do sockets through which root makes the node's init or runtime start what it likes
-   (D-Bus, NRI).
+4. A door in the wall is no wall: files of the node that hold its keys or decide what it runs, and sockets through which
+   its runtimes or its init start what they are asked to, make any boundary `shared` (doors.yaml). What stays writable
+   below a read-only mount only costs `hardened`: sandboxes and guests hold the whole tree.
 5. Shims that run native programs as plain containers (containerd/runwasi, container/executor.rs) draw no boundary
    unless every image is known to be a Wasm module. Where only the class's name says Wasm, it may be one of those.
 6. Annotations that reconfigure a sandbox from within the Pod (`io.katacontainers.config.*`, `dev.gvisor.flag.*`) make
@@ -20,10 +20,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from casemate.catalogue.conditions import AnyOf, Is, Not, When
+from casemate.catalogue.doors import Door, doors
 from casemate.catalogue.rows import Runtime
 from casemate.decide.classes import Resolved
 from casemate.decide.predicates import Answers, Condition, Questions
@@ -31,19 +33,6 @@ from casemate.model.assessment import Has, Reason, State
 from casemate.model.boundary import Boundary
 
 _HOST_NAMESPACES: Final = AnyOf((Is("host-network"), Is("host-pid"), Is("host-ipc"), Is("host-process")))
-_DOORS: Final = (
-    *("/etc", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/boot", "/root", "/home", "/proc", "/sys", "/opt/cni"),
-    *("/var/lib/kubelet", "/var/lib/containerd", "/var/lib/containers", "/var/lib/docker", "/var/lib/rancher"),
-    *("/var/lib/etcd", "/var/spool/cron", "/run/systemd", "/opt/kata", "/opt/gvisor"),
-)
-_SERVED: Final = (
-    *("docker.sock", "containerd", "crio", "cri-dockerd.sock", "dockershim.sock", "k3s/containerd", "k0s", "podman"),
-    *("nri", "dbus"),
-)
-_SOCKETS: Final = (
-    *("/var/lib/k0s/run", "/var/snap/microk8s/common/run"),
-    *(f"{run}/{socket}" for run in ("/run", "/var/run") for socket in _SERVED),
-)
 _WEAKENING: Final = (
     *(f"io.katacontainers.config.hypervisor.{key}" for key in ("path", "ctlpath", "jailer_path", "firmware*")),
     *(f"io.katacontainers.config.hypervisor.{key}" for key in ("virtio_fs_*", "kernel*", "image*", "initrd*")),
@@ -81,12 +70,10 @@ PARTS: Final = (
     Part("masked-proc", Is("proc-mount", ("Unmasked",)), "sees /proc unmasked", "mask /proc"),
     Part("apparmor", Is("apparmor", ("Unconfined",)), "has AppArmor switched off", "leave AppArmor on"),
     Part("selinux", Is("selinux-type", ("spc_t", "unconfined_t", "container_runtime_t")), "has SELinux switched off"),
+    Part("own-mounts", Is("host-door", ("door-below",)), "may write what is mounted below a directory of the node"),
     Part("linux", Is("windows"), "is for Windows"),
 )
 """All parts that `hardened` is earned by."""
-
-DOORS: Final = AnyOf((Is("host-path-writable", _DOORS), Is("host-path", _SOCKETS)))
-"""What opens every boundary."""
 
 
 _MAPPED: Final = frozenset({"user-namespace", "user-namespace-offered"})
@@ -97,7 +84,7 @@ class Rules:
     """The rules above, compiled."""
 
     parts: tuple[tuple[Part, Condition], ...]
-    doors: Condition
+    doors: tuple[tuple[Door, Condition], ...]
     weakened: Condition
     native: Condition
 
@@ -106,7 +93,9 @@ def rules(questions: Questions) -> Rules:
     """Compile the rules among the other questions."""
     return Rules(
         tuple((part, questions.condition(part.lacks)) for part in PARTS),
-        questions.condition(DOORS),
+        tuple(
+            (door, questions.condition(Is("host-door", (door.id,)))) for door in doors().values() if door.by != "below"
+        ),
         questions.condition(Is("annotation", _WEAKENING)),
         questions.condition(AnyOf((Is("class-runs-native"), Is("class-may-run-native")))),
     )
@@ -136,15 +125,21 @@ def _bounded(resolved: Resolved, answers: Answers, compiled: Rules) -> tuple[Bou
     if boundary > Boundary.HARDENED and (places := compiled.weakened(answers)):
         text = "an annotation reconfigures the sandbox; whether the node honours it is not known"
         return Boundary.UNKNOWN, (Reason(id="reconfigured", text=text, path=places[0]),)
-    if places := compiled.doors(answers):
-        text = "a directory or socket of the node opens every boundary"
-        return min(boundary, Boundary.SHARED), (Reason(id="host-door", text=text, path=places[0]),)
+    if reasons := tuple(_opened(answers, compiled)):
+        return min(boundary, Boundary.SHARED), reasons
     if compiled.native(answers):
         text = "a class for Wasm may run native programs as plain containers"
         return min(boundary, Boundary.SHARED), (Reason(id="class-runs-native", text=text, path="runtimeClassName"),)
     if boundary <= Boundary.HARDENED:
         return _hardened(resolved.row, answers, compiled)
     return boundary, ()
+
+
+def _opened(answers: Answers, compiled: Rules) -> Iterator[Reason]:
+    for door, condition in compiled.doors:
+        if places := condition(answers):
+            text = f"what it mounts of the node opens every boundary: {door.gives}"
+            yield Reason(id="host-door", text=text, path=places[0])
 
 
 def _hardened(row: Runtime, answers: Answers, compiled: Rules) -> tuple[Boundary, tuple[Reason, ...]]:

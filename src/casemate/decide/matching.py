@@ -2,7 +2,7 @@
 
 1. A pattern has `*` and `?`, fits the whole text, and knows no case but its own.
 2. `key=pattern` fits a text `key=value`; `key` alone fits any value.
-3. A path of the host fits another when it is the same, lies below it, or contains it: a mount of `/` gives all.
+3. A path of the host fits another when it is the same, lies below it, or contains it (`casemate.catalogue.doors`).
 4. A version that cannot be read is below no other.
 """
 
@@ -14,6 +14,7 @@ from fnmatch import translate
 from typing import TypeAlias
 
 from casemate.catalogue import versions
+from casemate.catalogue.doors import normal_path, reaches
 
 Matcher: TypeAlias = Callable[[str], bool]
 
@@ -73,12 +74,8 @@ def host_paths(arguments: tuple[str, ...]) -> Matcher:
     """A host path that gives access to one of these; any when there are none."""
     if not arguments:
         return _anything
-    wanted = tuple(path.rstrip("/") for path in arguments)
-    return lambda path: any(_reaches(path.rstrip("/"), each) for each in wanted)
-
-
-def _reaches(path: str, wanted: str) -> bool:
-    return path == wanted or path.startswith(f"{wanted}/") or wanted.startswith(f"{path}/")
+    wanted = tuple(map(normal_path, arguments))
+    return lambda path: any(reaches(path, each) for each in wanted)
 
 
 def capabilities(arguments: tuple[str, ...]) -> Matcher:

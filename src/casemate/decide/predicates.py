@@ -31,6 +31,7 @@ _TEXTS: Final[Mapping[str, Callable[[tuple[str, ...]], Matcher]]] = {
     **dict.fromkeys(("limit-missing", "seccomp", "apparmor", "mount-propagation"), matching.exact),
     **dict.fromkeys(("family", "boundary", "profile"), matching.exact),
     **dict.fromkeys(("csi-driver", "sysctl", "selinux-type", "secret", "resource", "command"), matching.patterns),
+    "host-door": matching.patterns,
     **dict.fromkeys(("api-version", "name", "namespace", "image-registry", "class", "handler"), matching.patterns),
     **dict.fromkeys(("container-runtime", "broad-rights", "unknown-label"), matching.patterns),
     **dict.fromkeys(("kernel-below", "kubelet-below", "containerd-below"), matching.below),

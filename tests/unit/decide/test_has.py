@@ -189,23 +189,76 @@ DOORS = [
     ("{path: /var/snap/microk8s/common/run/containerd.sock}", ""),
     ("{path: /run/containerd/containerd.sock}", ", readOnly: true"),
     ("{path: /run}", ", readOnly: true"),
+    ("{path: /proc/1/root/run/containerd}", ", readOnly: true"),
+    ("{path: /proc/self/root/proc/7/cwd/etc/kubernetes/}", ", readOnly: true"),
+    ("{path: run/systemd/private}", ", readOnly: true"),
+    ("{path: /var/run/systemd}", ", readOnly: true"),
+    ("{path: /var/lib/kubelet}", ", readOnly: true"),
+    ("{path: /var/lib/kubelet/device-plugins}", ", readOnly: true"),
+    ("{path: /var/lib}", ", readOnly: true, recursiveReadOnly: Enabled"),
+    ("{path: /etc}", ", readOnly: true"),
+    ("{path: /etc/kubernetes/pki/ca.key, type: File}", ", readOnly: true"),
+    ("{path: /root}", ", readOnly: true"),
+    ("{path: /home}", ", readOnly: true"),
+    ("{path: /home/ubuntu/.ssh}", ", readOnly: true"),
+    ("{path: /dev}", ", readOnly: true"),
+    ("{path: /dev/nvme0n1, type: BlockDevice}", ", readOnly: true"),
+    ("{path: /var/log}", ""),
+    ("{path: /var/log/pods}", ", subPath: shop"),
+    ("{path: /opt}", ""),
+    ("{path: /usr/local/bin}", ""),
+    ("{path: /lib/modules}", ""),
+    ("{path: /boot}", ""),
+    ("{path: /sys/fs/cgroup}", ""),
+    ("{path: /var/spool/cron/crontabs}", ""),
+    ("{path: /run/udev}", ""),
 ]
+NO_DOORS = [
+    ("{path: /data}", ""),
+    ("{path: /dataetc}", ""),
+    ("{path: /opt/app}", ""),
+    ("{path: /var/log/app}", ""),
+    ("{path: /var/log}", ", readOnly: true"),
+    ("{path: /usr/share/zoneinfo}", ", readOnly: true"),
+    ("{path: /lib/modules}", ", readOnly: true"),
+    ("{path: /etc/localtime, type: File}", ", readOnly: true"),
+    ("{path: /etc/ssl/certs}", ", readOnly: true"),
+    ("{path: /home/shop/data}", ", readOnly: true"),
+    ("{path: /dev/dri}", ""),
+    ("{path: /proc}", ", readOnly: true, recursiveReadOnly: Enabled"),
+    ("{path: /run/spire/agent-sockets}", ", readOnly: true, recursiveReadOnly: Enabled"),
+]
+
+
+def mounting(base: str, path: str, more: str) -> str:
+    spec = yaml.safe_load(base)
+    spec["containers"][0]["volumeMounts"] = [yaml.safe_load(f"{{name: d, mountPath: /d{more}}}")]
+    spec["volumes"] = [yaml.safe_load(f"{{name: d, hostPath: {path}}}")]
+    return str(yaml.safe_dump(spec))
 
 
 @pytest.mark.parametrize("base", [HARDENED, under("gvisor"), under("kata"), under("kata-qemu-snp")])
 @pytest.mark.parametrize(("path", "more"), DOORS)
 def test_a_door_to_the_node_opens_every_boundary(base, path, more):
-    spec = yaml.safe_load(base)
-    spec["containers"][0]["volumeMounts"] = [yaml.safe_load(f"{{name: d, mountPath: /d{more}}}")]
-    spec["volumes"] = [yaml.safe_load(f"{{name: d, hostPath: {path}}}")]
-    found = has(yaml.safe_dump(spec))
+    found = has(mounting(base, path, more))
     assert found.boundary is Boundary.SHARED
     assert "host-door" in reasons(found)
 
 
-def test_a_directory_of_data_is_no_door():
-    text = under("gvisor", "containers: [{name: a, image: a, volumeMounts: [{name: d, mountPath: /d}]}]")
-    assert has(f"{text}\nvolumes: [{{name: d, hostPath: {{path: /data}}}}]").boundary is Boundary.SANDBOX
+@pytest.mark.parametrize(("path", "more"), NO_DOORS)
+def test_what_neither_holds_keys_nor_decides_what_the_node_runs_is_no_door(path, more):
+    assert has(mounting(under("gvisor"), path, more)).boundary is Boundary.SANDBOX
+    assert has(mounting(HARDENED, path, more)).boundary is Boundary.HARDENED
+
+
+@pytest.mark.parametrize("path", ["{path: /sys}", "{path: /proc}"])
+def test_what_is_mounted_below_a_read_only_directory_costs_hardened_only(path):
+    found = has(mounting(HARDENED, path, ", readOnly: true"))
+    assert found.boundary is Boundary.SHARED
+    assert reasons(found) == {"default-handler", "own-mounts"}
+    assert has(mounting(HARDENED, path, ", readOnly: true, recursiveReadOnly: IfPossible")).boundary is Boundary.SHARED
+    assert has(mounting(HARDENED, path, ", readOnly: true, recursiveReadOnly: Enabled")).boundary is Boundary.HARDENED
+    assert has(mounting(under("kata"), path, ", readOnly: true")).boundary is Boundary.VM
 
 
 @pytest.mark.parametrize(

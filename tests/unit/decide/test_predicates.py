@@ -51,6 +51,18 @@ OF_PODS = [
     ("host-path", mounted("hostPath: {path: /data}"), ("volumes[0].hostPath.path",), PLAIN),
     ({"host-path": ["/etc"]}, None, (), mounted("hostPath: {path: /etcetera}")),
     (
+        {"host-door": ["door-logs"]},
+        mounted("hostPath: {path: /var/log}"),
+        ("volumes[0].hostPath.path",),
+        mounted("hostPath: {path: /var/log}", ", readOnly: true"),
+    ),
+    (
+        "host-door",
+        mounted("hostPath: {path: /proc/1/root}"),
+        ("volumes[0].hostPath.path",),
+        mounted("hostPath: {path: /srv}"),
+    ),
+    (
         "host-path-writable",
         mounted("hostPath: {path: /data}"),
         ("volumes[0].hostPath.path",),
