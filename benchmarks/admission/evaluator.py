@@ -5,8 +5,9 @@
 2. Pods are decoded beforehand, as an admission webhook has them. `recurring`: every Pod is a struct of its own, made of
    one of 500 templates with names and token volumes as the API server gives them; so most templates were judged before.
    `first`: no template was ever seen before, though Pods like it were (another name, image, label, account).
-   `first, in full`: nor was it, and each has a node selector: such Pods are judged from the ground up, with all rows of
-   the table of what a class would break. That is the worst case.
+   `first, placed`: nor was it, and each has a node selector, as if there were ten pools of nodes.
+   `first, in full`: nor was it, and each asks for a pool of its own, so that no Pod is like another: each is judged
+   from the ground up, with all rows of the table of what a class would break. That is the worst case.
 3. Each is measured five times, interleaved, in processor time; the median is printed with the lowest and highest.
 """
 
@@ -34,6 +35,7 @@ TEMPLATES = 500
 ROUNDS = 5
 REQUESTS = 20_000
 FIRST = 2_000
+POOLS, ANY = 10, 1_000_000_000
 
 
 def policies() -> list[Policy]:
@@ -63,14 +65,16 @@ def _document(index: int) -> dict[str, object]:
     }
 
 
-def requests(count: int, templates: int, seed: int, **spec: object) -> list[Request]:
-    """Requests for Pods of so many templates, each decoded on its own. `spec` is what all of them say besides."""
+def requests(count: int, templates: int, seed: int, pools: int = 0) -> list[Request]:
+    """Requests for Pods of so many templates, each decoded on its own, for nodes of so many pools."""
     chance = random.Random(seed)
     found = []
     for index in range(count):
         template = chance.randrange(templates) if templates < count else index
         namespace = f"ns-{template % NAMESPACES}"
-        (workload,) = workloads(_pod(template + seed * 1_000_000, index, spec), namespace)
+        number = template + seed * 1_000_000
+        spec = {"nodeSelector": {"pool": f"pool-{number % pools}"}} if pools else {}
+        (workload,) = workloads(_pod(number, index, spec), namespace)
         labels = LABELS[namespace]
         found.append(Request(workload=workload, namespace_labels=labels, user=_USER, groups=_GROUPS))
     return found
@@ -85,7 +89,7 @@ _OWNER = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "uid": "u", "controller
 _GROUPS = ("system:serviceaccounts", "system:serviceaccounts:kube-system", "system:authenticated")
 
 
-def _pod(template: int, index: int, spec: dict[str, object]) -> dict[str, object]:
+def _pod(template: int, index: int, spec: dict[str, dict[str, str]]) -> dict[str, object]:
     letters = "bcdfghjklmnpqrstvwxz2456789"
     token = "kube-api-access-" + "".join(letters[(index >> 4 * each) % len(letters)] for each in range(5))
     context = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "runAsNonRoot": True}
@@ -139,12 +143,12 @@ def measure() -> dict[str, dict[str, int]]:
     compiled = PolicySet(policies(), (), _surroundings(), tables.load(), PolicySettings())
     recurring = requests(REQUESTS, TEMPLATES, 0)
     _rate(compiled, recurring, now)
-    rates: dict[str, list[float]] = {"recurring": [], "first": [], "first, in full": []}
-    selecting = {"nodeSelector": {"disk": "fast"}}
+    rates: dict[str, list[float]] = {"recurring": [], "first": [], "first, placed": [], "first, in full": []}
     for turn in range(1, ROUNDS + 1):
         rates["recurring"].append(_rate(compiled, recurring, now))
         rates["first"].append(_rate(compiled, requests(FIRST, FIRST, turn), now))
-        rates["first, in full"].append(_rate(compiled, requests(FIRST, FIRST, turn, **selecting), now))
+        rates["first, placed"].append(_rate(compiled, requests(FIRST, FIRST, turn, POOLS), now))
+        rates["first, in full"].append(_rate(compiled, requests(FIRST, FIRST, turn, ANY), now))
     return {
         name: {"median": round(statistics.median(found)), "lowest": round(min(found)), "highest": round(max(found))}
         for name, found in rates.items()

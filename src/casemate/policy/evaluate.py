@@ -1,9 +1,9 @@
 """The verdict on a request: the one answer that command line, webhook, audit and engine give.
 
 1. What is exempt is allowed and says so (`casemate.model.policy`, rule 11).
-2. Policies that match are sought once per namespace and its labels, then once per template; verdicts on plain
-   templates of one shape (`casemate.policy.shape`) and on equal templates (`casemate.policy.kept`) are kept. A verdict
-   depends on nothing but the request, the set and which exceptions hold.
+2. Policies that match are sought once per namespace and its labels, then once per template; verdicts on templates of
+   one shape (`casemate.policy.shape`), or that are equal, are kept (`casemate.policy.kept`). A verdict depends on
+   nothing but the request, the set and which exceptions hold.
 3. The class is chosen first, by the policies that enforce; everything is judged of the class that then stands there.
 4. A policy that warns or audits is judged of the class that it would have put there itself.
 5. An update that leaves the template alone is allowed; else what the old one violated in the same way is left out.
@@ -26,17 +26,16 @@ from casemate.policy.classes import Classes
 from casemate.policy.exceptions import Exempting, in_force, until
 from casemate.policy.fit import Fits
 from casemate.policy.judge import CompiledPolicy, compile_policy
-from casemate.policy.kept import Kept, key_of
+from casemate.policy.kept import Kept, Key, key_of
 from casemate.policy.match import Answer, Subject
 from casemate.policy.rights import ClassRights, account_of
-from casemate.policy.shape import Shape, Shapes
+from casemate.policy.shape import Shapes
 from casemate.policy.verdict import ALLOWED, Judge, Set, exempt
 
 _KUBE_SYSTEM: Final = "kube-system"
 _CRITICAL: Final = "system-node-critical"
 _MIRROR: Final = "kubernetes.io/config.mirror"
 _NAMESPACES: Final = 20_000
-_SHAPES: Final = 20_000
 _Known: TypeAlias = tuple[Mapping[str, str] | None, Set]
 
 _START: Final = datetime.datetime.min.replace(tzinfo=datetime.UTC)
@@ -98,35 +97,27 @@ class PolicySet:
             return found.verdict
         if request.operation is Operation.UPDATE:
             return self._judge(found, request)
-        if (shaped := self._shaped(found, request)) is not None:
-            verdict = period.shapes.get(shaped)
-            if verdict is None:
-                verdict = self._judge(found, request)
-                if len(period.shapes) >= _SHAPES:
-                    period.shapes.clear()
-                period.shapes[shaped] = verdict
-            return verdict
-        key = key_of(request, found)
+        key = self._shaped(found, request) or key_of(request, found)
         verdict = period.kept.get(key)
         if verdict is None:
             verdict = self._judge(found, request)
             period.kept.keep(key, verdict)
         return verdict
 
-    def _shaped(self, found: Set, request: Request) -> Shape | None:
-        """What the verdict on a plain workload depends on."""
+    def _shaped(self, found: Set, request: Request) -> Key | None:
+        """Everything that the verdict on what has a shape may depend on."""
         user, workload = request.user, request.workload
-        if not found.plain or user.startswith(NODE) or workload.namespace == _KUBE_SYSTEM:
-            return None
-        shape = self._shapes.of(workload, found.parts)
-        if shape is None:
+        if not found.by_shape or user.startswith(NODE) or workload.namespace == _KUBE_SYSTEM:
             return None
         account = account_of(workload) if found.asks_rights else ""
+        shape = self._shapes.of(workload, found.parts, account)
+        if shape is None:
+            return None
         if not found.asking:
-            return (found.alike, request.subresource, shape, account)
+            return (found.alike, request.subresource), shape
         subject = Subject(workload, asker(user, request.groups))
         answers = tuple([each.rest(subject) for each in found.asking])
-        return (found.alike, request.subresource, shape, account, answers)
+        return (found.alike, request.subresource, answers), shape
 
     def permitted(self, request: Request, names: Iterable[str], now: datetime.datetime) -> tuple[str, ...] | None:
         """Those of the classes that all policies which enforce permit to the request; None when none says anything."""
@@ -179,7 +170,6 @@ class _Period:
         self.held = held
         self.sets: dict[str, _Known] = {}
         self.kept = Kept()
-        self.shapes: dict[Shape, Verdict] = {}
 
 
 def combined(verdicts: Iterable[Verdict]) -> Verdict:

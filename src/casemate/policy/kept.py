@@ -1,10 +1,11 @@
 """Verdicts that were given, by everything that they depend on.
 
-1. A template's key is its exact encoding with labels, annotations, kind, owners and path: two templates share a key
+1. What has a shape (`casemate.policy.shape`) is known by that, anything else by its template.
+2. A template's key is its exact encoding with labels, annotations, kind, owners and path: two templates share a key
    only when they are equal in all that a policy may ask.
-2. The API server mounts its token under a name of its own in every Pod (`kube-api-access-` and five letters). Where
+3. The API server mounts its token under a name of its own in every Pod (`kube-api-access-` and five letters). Where
    one such name stands in a Pod, it is left out of the key: no policy asks for names of volumes.
-3. Memory is bounded: when the keys weigh too much, all are forgotten. A template too large to keep is judged each time.
+4. Memory is bounded: when the keys weigh too much, all are forgotten. What is too large to keep is judged each time.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from casemate.model.policy import NODE, Request, Verdict
 from casemate.model.workload import Workload
 from casemate.policy.verdict import Set
 
-Key: TypeAlias = tuple[Set, object, str, bytes]
+Key: TypeAlias = tuple[tuple[object, ...], bytes]
 
 _MOST: Final = 64 << 20
 _LARGEST: Final = 128 << 10
@@ -53,7 +54,7 @@ def key_of(request: Request, found: Set) -> Key:
     """Everything that the verdict on a request that is no update may depend on."""
     user = request.user
     who = (user, request.groups) if found.asks_identity or user.startswith(NODE) else not (user or request.groups)
-    return (found, who, request.subresource, _template(request.workload, found))
+    return (found, who, request.subresource), _template(request.workload, found)
 
 
 def _template(workload: Workload, found: Set) -> bytes:

@@ -1,33 +1,38 @@
-"""What a verdict on a plain workload depends on beside `match`: plain workloads of one shape share their verdict.
+"""What a verdict on a workload depends on beside `match`: workloads of one shape share their verdict.
 
-1. A Pod is plain when it says nothing on which a row of the catalogue's fits could turn, or a sandbox, a node's choice
-   or a class's overhead: no host path, device or odd volume, and no capability, image, command, variable or resource
-   that a row asks for. What remains of that is in its shape, such as the namespaces of the host.
-2. The shape has the template's place and kind, its class, and those security contexts that lack a part of `hardened`
-   which a policy asks for, with their containers' names: messages name them.
-3. The first workload of a shape is judged in full. So it does not matter what a row says, only that it cannot say
-   different things of two plain Pods of one shape: `_ASKED` lists the predicates for which that was thought through.
-   Where the catalogue has a row that fails for another predicate, no Pod is plain.
-4. Nor is a Pod plain for policies with a field that is not listed here, for those that ask for need, or for labels
-   which could not be had. In doubt it is judged in full.
-5. Where a policy asks for rights, workloads of one shape are told apart by namespace and service account as well.
+1. The shape has the template's place and kind, its class, where it may run and with which overhead, and the namespaces
+   of the host that it is in.
+2. It has those security contexts that lack a part of `hardened` which a policy asks for, with their containers' names:
+   messages name them.
+3. Of all else it has what a row of the catalogue's fits, or a sandbox, may ask for: annotations of runtimes, host
+   paths, devices, odd volumes, and those capabilities, images, commands, variables and resources that some row asks
+   for. What no row asks for is left out.
+4. The first workload of a shape is judged in full. So it does not matter what a row says, only that it cannot say
+   different things of two workloads of one shape: `_ASKED` lists the predicates for which that was thought through.
+   Where the catalogue has a row that fails for another predicate, nothing has a shape.
+5. Nor has anything for policies with a field that is not listed here, for those that ask for need, or for labels which
+   could not be had. In doubt it is judged in full.
+6. Where a policy asks for rights, workloads of one shape are told apart by namespace and service account as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final, TypeAlias
+from typing import Final
+
+import msgspec
 
 from casemate.catalogue.conditions import asked, predicates
 from casemate.catalogue.rows import Fit
 from casemate.catalogue.tables import Catalogue
 from casemate.decide import matching
 from casemate.decide.capabilities import named
-from casemate.decide.containers import AnyContainer, runs_probes
+from casemate.decide.containers import AnyContainer, every_container, runs_probes
 from casemate.decide.fit import families
 from casemate.decide.images import image
 from casemate.images.reference import is_tag
 from casemate.model.assessment import Outcome
+from casemate.model.kube.container import ResourceRequirements
 from casemate.model.kube.pod import PodSpec
 from casemate.model.kube.security import PodSecurityContext, SecurityContext
 from casemate.model.kube.volumes import Volume
@@ -36,13 +41,10 @@ from casemate.model.workload import Workload
 from casemate.policy.hardening import APPARMOR, parts_lacking
 from casemate.policy.judge import CompiledPolicy
 
-Shape: TypeAlias = tuple[object, ...]
-
 _OF_CLASSES: Final = frozenset({"class", "node"})
 _ASKED: Final = frozenset(
     {
-        *("host-network", "host-pid", "host-ipc", "user-namespace", "shared-processes"),  # These are in the shape,
-        *("exec-probe", "sub-path"),  # and these.
+        *("host-network", "host-pid", "host-ipc", "user-namespace", "shared-processes", "exec-probe", "sub-path"),
         *("host-path", "host-path-writable", "host-path-type", "host-socket", "volume", "volume-devices"),
         *("capability-added", "privileged", "selinux-options", "sysctl", "windows", "static-pod", "wasm-image"),
         *("resource", "resource-claims", "mount-propagation", "image", "command", "env"),
@@ -51,15 +53,18 @@ _ASKED: Final = frozenset(
 )
 _PLAIN_RESOURCES: Final = frozenset({"cpu", "memory", "ephemeral-storage"})
 _PLAIN_VOLUMES: Final = ("configMap", "projected", "emptyDir", "secret", "persistentVolumeClaim")
+_SOURCES: Final = tuple(each for each in Volume.__struct_fields__ if each != "name")
 _ANNOTATIONS: Final = (*SANDBOX_ANNOTATIONS, APPARMOR, "module.wasm.image/", "kubernetes.io/config.")
 _MATCH: Final = ("namespaces", "podLabels", "serviceAccounts", "users", "groups", "images", "kinds")
 _SPEC: Final = ("match", "default", "permitted", "rbac", "minimum", "hardening", "upgrade", "fit", "mode")
 _PERMIT: Final = ("name", "boundary", "labels", "annotations")
 _KEPT: Final = 20_000
 
+_encode = msgspec.json.Encoder().encode
+
 
 def is_known(policy: CompiledPolicy) -> bool:
-    """Whether everything that the policy says is thought of here (rule 4)."""
+    """Whether everything that the policy says is thought of here (rule 5)."""
     spec = policy.document.spec
     permits = (each for each in spec.permitted or () if isinstance(each, Permit))
     says = _says_only(spec, _SPEC) and _says_only(spec.match, _MATCH)
@@ -87,59 +92,69 @@ class Shapes:
         self._added = _Quiet(lambda name: not added(named(name)))
         self._contexts = _Contexts()
 
-    def of(self, workload: Workload, wanted: frozenset[Part]) -> Shape | None:
-        """The shape of a workload, of which policies want these parts of `hardened`; None when it is not plain."""
-        spec, annotations = workload.spec, workload.metadata.annotations
-        if not self._able or workload.source.file or not _is_plain(spec):
+    def of(self, workload: Workload, wanted: frozenset[Part], account: str) -> bytes | None:
+        """The shape of a workload, of which policies want these parts of `hardened`; None when it has none.
+
+        `account` is its service account, where verdicts depend on that.
+        """
+        spec = workload.spec
+        if not self._able or workload.source.file:
             return None
-        for key in annotations:
+        said: list[object] = []
+        for key, text in workload.metadata.annotations.items():
             if key.startswith(_ANNOTATIONS):
+                said.append(("annotation", key, text))
+        if not all(map(_is_plain_volume, spec.volumes)):
+            if len({each.name for each in spec.volumes}) < len(spec.volumes):
                 return None
-        lacking: list[object] = []
-        probing = nested = False
+            said.extend(_odd_volumes(spec))
+        _note_pod(spec, said)
         lists: tuple[tuple[AnyContainer, ...], ...] = (spec.initContainers, spec.containers, spec.ephemeralContainers)
         for number, containers in enumerate(lists):
             for index, each in enumerate(containers):
-                if not self._is_plain(each):
-                    return None
-                probing = probing or runs_probes(each)
-                nested = nested or _mounts_below(each)
+                self._note(each, said)
                 context = each.securityContext
                 if wanted and self._contexts.lacks(context, spec.securityContext, wanted):
-                    lacking.append((number, index, each.name, context, spec.securityContext))
+                    said.append(("lacks", number, index, each.name, context, spec.securityContext))
         owners = workload.owners if workload.kind == "ReplicaSet" else ()
         host = (spec.hostUsers, spec.hostNetwork, spec.hostPID, spec.hostIPC, spec.shareProcessNamespace)
-        return (workload.kind, workload.path, owners, spec.runtimeClassName, probing, nested, host, tuple(lacking))
+        return _encode((workload.kind, workload.path, owners, spec.runtimeClassName, account, host, said))
 
-    def _is_plain(self, container: AnyContainer) -> bool:
-        """Whether it says nothing that a row might ask for."""
+    def _note(self, container: AnyContainer, said: list[object]) -> None:
+        """Note what a container says that a row might ask for."""
         resources, context = container.resources, container.securityContext
-        if container.volumeDevices or not self._is_quiet(container.image or ""):
-            return False
-        if context is not None and (
-            context.privileged
-            or context.seLinuxOptions is not None
-            or context.windowsOptions is not None
-            or (context.capabilities is not None and not all(map(self._added.__getitem__, context.capabilities.add)))
-        ):
-            return False
-        if resources is not None and (
-            resources.claims
-            or not _PLAIN_RESOURCES.issuperset(resources.limits)
-            or not _PLAIN_RESOURCES.issuperset(resources.requests)
-        ):
-            return False
+        if not self._is_quiet(container.image or ""):
+            said.append(("image", container.image))
+        if container.volumeDevices:
+            said.append(("devices",))
+        if runs_probes(container):
+            said.append(("probes",))
+        if context is not None and self._is_odd(context):
+            said.append(("context", context))
+        if resources is not None and _are_odd(resources):
+            said.append(("resources", sorted({*resources.limits, *resources.requests}), bool(resources.claims)))
+        self._note_words(container, said)
         for mount in container.volumeMounts:
-            if mount.mountPropagation is not None:
-                return False
+            if mount.mountPropagation or mount.subPath or mount.subPathExpr:
+                nested = bool(mount.subPath or mount.subPathExpr)
+                said.append(("mount", mount.mountPropagation, nested))
+
+    def _note_words(self, container: AnyContainer, said: list[object]) -> None:
+        """Note those of its variables and words that a row asks for. On every request, so without comprehensions."""
         variables, words = self._variables, self._words
         for variable in container.env:
             if not variables[variable.name]:
-                return False
-        for word in container.command:
-            if not words[word]:
-                return False
-        return all(map(words.__getitem__, container.args))
+                said.append(("env", variable.name, variable.value))  # noqa: PERF401
+        for each in (container.command, container.args):
+            for word in each:
+                if not words[word]:
+                    said.append(("command", word))  # noqa: PERF401
+
+    def _is_odd(self, context: SecurityContext) -> bool:
+        """Whether a row might ask for something in it."""
+        if context.privileged or context.seLinuxOptions is not None or context.windowsOptions is not None:
+            return True
+        return context.capabilities is not None and not all(map(self._added.__getitem__, context.capabilities.add))
 
     def _is_quiet(self, text: str) -> bool:
         """Whether an image is one that no row asks for. Its tag says nothing to them but that it holds a module."""
@@ -188,24 +203,21 @@ class _Contexts:
         return not parts.isdisjoint(wanted)
 
 
-def _is_plain(spec: PodSpec) -> bool:
-    """Whether the Pod itself says nothing that a row might ask for, nor where it runs."""
+def _note_pod(spec: PodSpec, said: list[object]) -> None:
+    """Note what the Pod itself says that a row might ask for, and where it runs."""
     context = spec.securityContext
     if context is not None and (
         context.sysctls or context.seLinuxOptions is not None or context.windowsOptions is not None
     ):
-        return False
+        said.append(("pod", context))
     if spec.nodeSelector or spec.nodeName or spec.overhead or spec.resourceClaims or spec.os is not None:
-        return False
-    return all(map(_is_plain_volume, spec.volumes))
+        said.append(("place", spec.nodeSelector, spec.nodeName, spec.overhead, bool(spec.resourceClaims), spec.os))
 
 
-def _mounts_below(container: AnyContainer) -> bool:
-    """Whether it mounts a part of a volume."""
-    for mount in container.volumeMounts:  # noqa: SIM110 - on every request, and a generator costs more
-        if mount.subPath or mount.subPathExpr:
-            return True
-    return False
+def _are_odd(resources: ResourceRequirements) -> bool:
+    """Whether a row might ask for one of them."""
+    plain = _PLAIN_RESOURCES
+    return bool(resources.claims) or not (plain.issuperset(resources.limits) and plain.issuperset(resources.requests))
 
 
 def _is_plain_volume(volume: Volume) -> bool:
@@ -216,6 +228,16 @@ def _is_plain_volume(volume: Volume) -> bool:
         or volume.secret is not None
         or volume.persistentVolumeClaim is not None
     )
+
+
+def _odd_volumes(spec: PodSpec) -> Iterator[object]:
+    """Volumes of which a row might ask: which sources they have, and whether a container may write to them."""
+    for index, volume in enumerate(spec.volumes):
+        if not _is_plain_volume(volume):
+            sources = [name for name in _SOURCES if getattr(volume, name) is not None]
+            mounts = (mount for each, _, _ in every_container(spec) for mount in each.volumeMounts)
+            written = any(mount.name == volume.name and not mount.readOnly for mount in mounts)
+            yield ("volume", index, sources, volume.hostPath, written)
 
 
 def _failing(catalogue: Catalogue) -> Iterator[Fit]:

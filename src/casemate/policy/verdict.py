@@ -71,8 +71,8 @@ class Set:
         return any(each.rights is not None for each in self.policies)
 
     @cached_property
-    def plain(self) -> bool:
-        """Whether plain workloads of one shape get one verdict here (`casemate.policy.shape`, rule 4)."""
+    def by_shape(self) -> bool:
+        """Whether workloads of one shape get one verdict here (`casemate.policy.shape`, rule 5)."""
         return not self.unknown and all(map(is_known, self.policies))
 
     @cached_property

@@ -206,10 +206,10 @@ def test_a_verdict_depends_on_no_other_request(found, held, values, user):
 
 @pytest.mark.parametrize("names", [("kube-api-access-aaaaa", "kube-api-access-bbbbb")])
 def test_token_volumes_of_other_names_share_a_verdict_and_two_in_one_pod_do_not(names):
-    of = made(policy("{permitted: [gvisor]}"))
+    of = made(policy("{permitted: [gvisor], minimum: need}"))  # Of what is asked its need, nothing has a shape.
 
     def volumes(*each: str) -> dict[str, Any]:
-        return pod({"nodeName": "n", "volumes": [{"name": name, "emptyDir": {}} for name in each]})
+        return pod({"volumes": [{"name": name, "emptyDir": {}} for name in each]})
 
     for each in ((names[0],), (names[1],), names):
         assert ask(of, volumes(*each)).decision == "deny"

@@ -1,4 +1,4 @@
-"""Plain workloads share verdicts by shape: what they share must be what each would get alone."""
+"""Workloads share verdicts by shape: what they share must be what each would get alone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import itertools
 from typing import Any
 
 import pytest
-from asked import NOW, ask, exception, made, pod, policy
+from asked import NOW, ask, exception, made, pod, policy, runtime_class
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +15,8 @@ from casemate.catalogue import tables
 from casemate.catalogue.conditions import asked, predicates
 from casemate.decide.fit import families
 from casemate.model.assessment import Outcome
-from casemate.model.surroundings import Surroundings
+from casemate.model.kube.objects import Overhead, RuntimeClass
+from casemate.model.surroundings import Node, Surroundings
 from casemate.policy.evaluate import PolicySet
 
 NVIDIA = {"limits": {"nvidia.com/gpu": "1"}}
@@ -36,6 +37,7 @@ CONTAINERS: tuple[dict[str, Any], ...] = (
     {"command": ["dockerd"]},
     {"command": ["strace"]},
     {"env": [{"name": "NVIDIA_VISIBLE_DEVICES", "value": "all"}]},
+    {"env": [{"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"}]},
     {"env": [{"name": "MODE", "value": "production"}]},
     {"resources": NVIDIA},
     {"resources": {"requests": {"devices.kubevirt.io/kvm": "1"}}},
@@ -77,14 +79,19 @@ VOLUMES: tuple[dict[str, Any], ...] = (
     {"secret": {"secretName": "s"}},
     {},
 )
+MOUNTED: dict[str, Any] = {
+    "containers": [{"name": "c", "image": "nginx", "volumeMounts": [{"name": "v", "mountPath": "/"}]}]
+}
 SPECS: tuple[dict[str, Any], ...] = (
     *({field: value} for field in ("hostNetwork", "hostPID", "hostIPC", "hostUsers") for value in (True, False)),
     {"hostUsers": False, "volumes": [{"name": "v", "nfs": {"server": "s", "path": "/"}}]},
     {"shareProcessNamespace": True},
     {"os": {"name": "windows"}},
     {"nodeSelector": {"kubernetes.io/os": "windows"}},
-    {"nodeName": "a"},
-    {"overhead": {"cpu": "1"}},
+    {"nodeSelector": {"kubernetes.io/arch": "wasm32"}},
+    *({"nodeSelector": each} for each in ({"pool": "gvisor"}, {"pool": "other"}, {"disk": "fast", "pool": "other"})),
+    *({"nodeName": each} for each in ("a", "b")),
+    *({"overhead": {"cpu": each}} for each in ("1", "2")),
     {"resourceClaims": [{"name": "gpu", "resourceClaimName": "g"}]},
     {"securityContext": {"sysctls": [{"name": "net.core.somaxconn", "value": "1"}]}},
     {"securityContext": {"seLinuxOptions": {"type": "spc_t"}}},
@@ -92,7 +99,13 @@ SPECS: tuple[dict[str, Any], ...] = (
     {"securityContext": {"windowsOptions": {"hostProcess": True}}},
     {"serviceAccountName": "builder"},
     *({"volumes": [{"name": "v", **each}]} for each in VOLUMES),
+    *({"volumes": [{"name": "v", **each}], **MOUNTED} for each in VOLUMES),
+    *({"volumes": [{"name": "u", "emptyDir": {}}, {"name": "v", **each}]} for each in VOLUMES),
+    *({"volumes": [{"name": "v", "emptyDir": {}}, {"name": "v", **each}]} for each in VOLUMES),
+    *({"volumes": [{"name": "v", **each}, {"name": "v", "emptyDir": {}}]} for each in VOLUMES),
+    *({"volumes": [{"name": "v", **each}, {"name": "u", "emptyDir": {}}]} for each in VOLUMES),
 )
+PLACING = {"nodeSelector", "nodeName", "overhead", "os"}
 ANNOTATIONS: tuple[dict[str, str], ...] = (
     {"kubernetes.io/config.source": "file"},
     {"module.wasm.image/variant": "compat"},
@@ -147,6 +160,45 @@ def test_whatever_one_pod_says_the_next_is_judged_as_if_it_were_the_first(name):
     alone = [days.alone(each) for each in found]
     assert [days.together(each) for each in found] == alone
     assert [days.together(each) for each in reversed(found)] == alone[::-1]
+
+
+def nodes() -> Surroundings:
+    """A cluster in which it matters where a Pod lands: one of its nodes is too old for user namespaces."""
+    both = ("runsc", "runc")
+    old = Node(name="a", labels={"pool": "gvisor"}, handlers=both, kernel="5.4.0", kubelet="v1.30.0")
+    new = Node(name="b", labels={"pool": "other"}, handlers=both, user_namespace_handlers=both, kernel="6.12.0")
+    overhead = Overhead(podFixed={"cpu": "1"})
+    gvisor = runtime_class("gvisor", "runsc", {"pool": "gvisor"})
+    classes = (
+        RuntimeClass(metadata=gvisor.metadata, handler="runsc", scheduling=gvisor.scheduling, overhead=overhead),
+    )
+    return Surroundings(complete=True, runtime_classes=(*classes, runtime_class("runc", "runc")), nodes=(old, new))
+
+
+@pytest.mark.parametrize("name", ["", "gvisor", "runc"])
+@pytest.mark.parametrize("permitted", ["gvisor", "gvisor, runc"])
+def test_pods_that_land_elsewhere_are_judged_by_where_they_land(name, permitted):
+    days = Days(made(policy(f"{{default: gvisor, permitted: [{permitted}], upgrade: true}}"), around=nodes()))
+    found = [under(pod({**each, "hostUsers": False}), name) for each in SPECS if each.keys() & PLACING]
+    alone = [days.alone(each) for each in found]
+    assert [days.together(each) for each in found] == alone
+    assert [days.together(each) for each in reversed(found)] == alone[::-1]
+    assert len({str(each) for each in alone}) > 1
+
+
+def test_pods_of_one_node_selector_share_a_verdict_without_being_equal():
+    of = made(policy("{permitted: [gvisor]}"))
+    for index in range(3):
+        body = {"nodeSelector": {"pool": "other"}, "containers": [{"name": "c", "image": f"nginx:{index}"}]}
+        assert ask(of, pod(body)).decision == "deny"
+    assert len(of._period.kept._verdicts) == 1
+
+
+def test_what_is_too_long_to_keep_is_judged_each_time():
+    of = made(policy("{permitted: [gvisor]}"))
+    long = {"nodeSelector": {"pool": "x" * (1 << 18)}}
+    assert ask(of, pod(long)).decision == ask(of, pod(long)).decision == "deny"
+    assert not of._period.kept._verdicts
 
 
 def test_every_row_that_fails_somewhere_is_met_by_one_of_these_pods():
