@@ -94,20 +94,20 @@ class Leader:
         except StatusError as error:
             if error.code != _NOT_FOUND:
                 raise
-            await self.kube.create(self._leases, {"metadata": {"name": LEASE}, "spec": self._taken({})})
-            self._until = began + LASTS * 2 / 3
-            return
-        spec = _spec(found)
-        holder, renewed = str(spec.get("holderIdentity") or ""), str(spec.get("renewTime") or "")
-        if not self._watcher.may_take(holder, renewed, self.name, began):
-            self._until = 0.0
-            return
+            write = self.kube.create(self._leases, {"metadata": {"name": LEASE}, "spec": self._taken({})})
+        else:
+            spec = _spec(found)
+            holder, renewed = str(spec.get("holderIdentity") or ""), str(spec.get("renewTime") or "")
+            if not self._watcher.may_take(holder, renewed, self.name, began):
+                self._until = 0.0
+                return
+            write = self.kube.replace(f"{self._leases}/{LEASE}", found | {"spec": self._taken(spec)})
         try:
-            await self.kube.replace(f"{self._leases}/{LEASE}", found | {"spec": self._taken(spec)})
+            await write
         except StatusError as error:
             if error.code != _CONFLICT:
                 raise
-            return
+            return  # another replica was faster
         self._until = began + LASTS * 2 / 3
 
     def _taken(self, spec: Object) -> Object:
