@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from casemate.engine.cri.born import handler_of
 from casemate.engine.cri.client import CriClient
 from casemate.errors import CasemateError, IncompleteError, RuntimeFault
 from casemate.model.node_plan import Restart
@@ -71,14 +72,15 @@ def containers(socket: str) -> set[str]:
 
 
 def pods_under(socket: str, handlers: set[str]) -> set[str]:
-    """Names of the Pods whose sandboxes run under these handlers."""
+    """Names of the Pods whose sandboxes run under these handlers, or of which nobody tells the handler."""
     return asyncio.run(_pods(socket, handlers))
 
 
 async def _pods(socket: str, handlers: set[str]) -> set[str]:
     async with CriClient(socket) as client:
         found = [each for each in await client.pod_sandboxes() if each.state == 0]
-    return {f"{each.metadata.namespace}/{each.metadata.name}" for each in found if each.runtime_handler in handlers}
+        using = [each for each in found if await handler_of(client, each) in (*handlers, None)]
+    return {f"{each.metadata.namespace}/{each.metadata.name}" for each in using}
 
 
 async def _unready(socket: str) -> str:

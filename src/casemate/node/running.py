@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from casemate.engine.cri import cri_pb2 as pb
+from casemate.engine.cri.born import handler_of
 from casemate.engine.cri.client import CriClient
 from casemate.errors import CasemateError
 from casemate.model.boundary import Boundary
@@ -29,9 +30,10 @@ _DEFAULT_CAPABILITIES: Final = frozenset(
 )  # fmt: skip
 _SENSITIVE: Final = (
     "/", "/etc", "/root", "/boot", "/proc", "/sys", "/dev", "/var/lib/kubelet", "/var/run/docker.sock",
-    "/run/containerd", "/run/containerd/containerd.sock", "/var/run/crio/crio.sock",
+    "/run/containerd", "/run/containerd/containerd.sock", "/run/crio", "/var/run/crio",
+    "/run/crio/crio.sock", "/var/run/crio/crio.sock",
     "/run/k3s/containerd/containerd.sock",
-    "/var/lib/containerd", "/etc/kubernetes",
+    "/var/lib/containerd", "/var/lib/containers", "/etc/kubernetes",
 )  # fmt: skip
 _PLATFORM: Final = "kube-system"
 _RUNNING: Final = 1
@@ -67,12 +69,14 @@ def _features(handler: pb.RuntimeHandler) -> tuple[str, ...]:
 async def _look(socket: str, handlers: Mapping[str, NodeHandler], default: str) -> tuple[RunningContainer, ...]:
     async with CriClient(socket) as client:
         sandboxes = {each.id: each for each in await client.pod_sandboxes()}
+        born = {each.id: await handler_of(client, each) for each in sandboxes.values()}
         running = [each for each in await client.containers() if each.state == _RUNNING]
         found = []
         for each in running:
             record = await client.container_record(each.id)
             sandbox = sandboxes.get(each.pod_sandbox_id)
-            handler = (sandbox.runtime_handler if sandbox else "") or default
+            told = born.get(each.pod_sandbox_id)
+            handler = "" if told is None else told or default
             found.append(of_record(each, sandbox, record.info.get("info", "{}"), handler, handlers))
     return tuple(found)
 
@@ -96,7 +100,7 @@ def of_record(
         name=container.metadata.name,
         handler=handler,
         handler_boundary=known.boundary if known else Boundary.UNKNOWN,
-        privileged=at(record, ("config", "linux", "security_context")).get("privileged") is True,
+        privileged=_privileged(record),
         host_namespaces=_host_namespaces(linux),
         sensitive_mounts=_sensitive(spec),
         shared_mounts=_shared(spec),
@@ -107,6 +111,12 @@ def of_record(
         pids_limited=_pids_limited(pid),
         platform=metadata.namespace == _PLATFORM,
     )
+
+
+def _privileged(record: Toml) -> bool:
+    """containerd records it as it was asked for, CRI-O as it took it."""
+    asked = at(record, ("config", "linux", "security_context"))
+    return asked.get("privileged") is True or record.get("privileged") is True
 
 
 def _host_namespaces(linux: Toml) -> tuple[str, ...]:
