@@ -73,8 +73,8 @@ class NodeHandler(msgspec.Struct, frozen=True, kw_only=True):
     """A handler of the effective configuration, resolved to the programs that it starts.
 
     `runtime` and `boundary` are the catalogue's for the programs, which may differ from those of the name
-    (`named_boundary`). `missing` says which program or file is not there. `features` are what the runtime itself
-    reports; None where it does not.
+    (`named_boundary`). `missing` says which program or file is not there, `ignored` why the runtime does without the
+    handler all the same. `features` are what the runtime itself reports; None where it does not.
     """
 
     name: str
@@ -96,6 +96,7 @@ class NodeHandler(msgspec.Struct, frozen=True, kw_only=True):
     image_snapshotter: str = ""
     base_runtime_spec: str = ""
     missing: tuple[str, ...] = ()
+    ignored: str = ""
     features: tuple[str, ...] | None = None
 
     @property
@@ -148,13 +149,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 class Daemon(msgspec.Struct, frozen=True, kw_only=True):
     """The high-level runtime that serves a CRI socket. `pid` 0: it does not run. `unit`: its systemd unit, or empty.
 
-    `flavour` is the id of its layout (`containerd`, `k3s`, …), `kind` is `containerd` or `crio`.
+    `flavour` is the id of its layout (`containerd`, `k3s`, …), `kind` is `containerd` or `crio`. `drop_ins` is a folder
+    that it reads without being told so by its configuration.
     """
 
     kind: str
     flavour: str
     socket: str
     config_file: str
+    drop_ins: str = ""
     binary: str = ""
     version: str = ""
     pid: int = 0

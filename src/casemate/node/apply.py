@@ -97,7 +97,7 @@ def _how_to_restart(record: Journal, done: Applied, command: str) -> Restart:
     known = command or done.restart.command
     where = Where(socket=record.socket, config=record.config_file, restart=known)
     found = daemon.find(where)
-    if found.kind == "containerd" and found.binary:
+    if found.binary:
         effective.of_daemon(found)
     return daemon.restart_of(found, where) if known or found.pid else done.restart
 
@@ -224,7 +224,7 @@ def _write(changes: Sequence[FileChange], say: Say) -> None:
 
 def _check_written(prepared: Prepared, say: Say) -> None:
     """Have the runtime read what lies there now (rule 4). A generated file shows it after the restart only."""
-    if prepared.daemon.kind != "containerd" or prepared.plan.changes[-1].path.endswith((".tmpl", "-template.toml")):
+    if not prepared.daemon.binary or prepared.plan.changes[-1].path.endswith((".tmpl", "-template.toml")):
         return
     say("asking the runtime for its effective configuration")
     found = effective.without_imports(effective.of_daemon(prepared.daemon))

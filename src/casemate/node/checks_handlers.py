@@ -21,6 +21,9 @@ _UNSAFE: Final = (
     "module.wasm.image/variant",
     "org.systemd.property.x",
     "io.kubernetes.cri-o.Devices",
+    "devices.crio.io",
+    "seccomp-profile.kubernetes.cri-o.io/POD",
+    "seccomp-profile.crio.io/POD",
 )
 """One annotation of each kind that changes what a sandbox is: a pattern that lets it through is unsafe."""
 
@@ -30,8 +33,14 @@ _OFF: Final = ("", "false", "0", "none")
 
 
 def handlers_resolve(facts: NodeFacts) -> Judged:
-    """Programs and files of every handler."""
-    return _each(facts, lambda each: (f"{each.name}: {what} is not there" for what in each.missing))
+    """Programs and files of every handler, and that the runtime takes them."""
+
+    def bad(each: NodeHandler) -> Iterator[str]:
+        yield from (f"{each.name}: {what} is not there" for what in each.missing)
+        if each.ignored:
+            yield f"{each.name}: {each.ignored}"
+
+    return _each(facts, bad)
 
 
 def handlers_named_right(facts: NodeFacts) -> Judged:
@@ -45,7 +54,7 @@ def handlers_named_right(facts: NodeFacts) -> Judged:
 
 
 def default_is_there(facts: NodeFacts) -> Judged:
-    """The default handler's table. CRI-O has some built in, which only its own program tells."""
+    """The default handler's table. CRI-O has one built in, which only its own program tells."""
     names = [each.name for each in facts.handlers]
 
     def judge(found: Settings) -> Judged:

@@ -17,7 +17,7 @@ import socket
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from casemate.engine.containerd.process import search_path
 from casemate.errors import CasemateError, InputError, MissingError, RuntimeFault
@@ -85,15 +85,22 @@ def listener(address: str) -> int:
 def _described(address: str, where: Where, layout: layouts.Layout | None) -> Daemon:
     pid = listener(address) if address else 0
     arguments = process.arguments(pid)
+    told, drop_ins = process.option(arguments, "config", "c"), ""
     program = process.program(pid) or _on_path("crio" if layout and layout.kind == "crio" else "containerd")
-    kind = "crio" if Path(program).name == "crio" or (layout and layout.kind == "crio") else "containerd"
-    flavour = layout.id if layout else kind
-    config = where.config or process.option(arguments, "config", "c") or (layout.config if layout else "")
+    kind = _kind(pid, program, layout)
+    if layout is None or layout.kind != kind:  # the socket is another runtime's than the node's usual one
+        layout = layouts.named(kind)
+    if kind == "crio":
+        environment = process.environment(pid)
+        told = told or environment.get("CONTAINER_CONFIG", "")
+        drop_ins = process.option(arguments, "config-dir", "d") or environment.get("CONTAINER_CONFIG_DIR", "")
+    config = where.config or told or layout.config
     return Daemon(
         kind=kind,
-        flavour=flavour,
+        flavour=layout.id,
         socket=address,
-        config_file=config or layouts.named(kind).config,
+        config_file=config,
+        drop_ins=drop_ins or layout.drop_ins,
         binary=program,
         version=process.version(program) if program else "",
         pid=pid,
@@ -102,6 +109,13 @@ def _described(address: str, where: Where, layout: layouts.Layout | None) -> Dae
         search_path=_search_path(pid),
         config_missing=not Path(config).exists(),
     )
+
+
+def _kind(pid: int, program: str, layout: layouts.Layout | None) -> Literal["containerd", "crio"]:
+    """What a process runs decides; without one, the layout."""
+    if pid:
+        return "crio" if Path(program).name == "crio" else "containerd"
+    return layout.kind if layout else "containerd"
 
 
 def _address(config: str) -> str:
@@ -130,8 +144,8 @@ def _unit(pid: int) -> str:
     return next((each[1] for each in found if each), "")
 
 
-def _installed_unit(layout: layouts.Layout | None) -> str:
-    names = [f"{unit}.service" for unit in (layout.units if layout else ())]
+def _installed_unit(layout: layouts.Layout) -> str:
+    names = [f"{unit}.service" for unit in layout.units]
     return next((name for name in names for folder in UNIT_FOLDERS if Path(folder, name).exists()), "")
 
 

@@ -4,6 +4,8 @@
    only, so that a misspelt one is seen in the dump or nowhere.
 2. Its `imports` do not count: containerd 2 prints a default there that it does not read.
 3. A configuration that the runtime cannot read is one that it would not start with.
+4. CRI-O tells what differs from its defaults, and comments out the rest: both are asked for. It is asked as the process
+   that runs was, since its options and variables count more than its files.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from pathlib import Path
 
 from casemate.errors import IncompleteError, RuntimeFault
 from casemate.model.node import Daemon, Toml
+from casemate.node import crio, process
 from casemate.node.containerd import CRI_2, RUNTIME_3
 from casemate.node.document import at, parse, text
 
@@ -30,9 +33,13 @@ def dump(binary: str, config_file: str) -> Toml:
     return _asked([binary, "--config", config_file, "config", "dump"], config_file)
 
 
-def crio_dump(binary: str, config_file: str, drop_ins: str) -> Toml:
-    """CRI-O's effective configuration, as the program would start with it."""
-    return _asked([binary, "--config", config_file, "--config-dir", drop_ins, "config"], config_file)
+def crio_dump(daemon: Daemon, drop_ins: str = "") -> Toml:
+    """CRI-O's effective configuration, as the program would start with it (rule 4); `drop_ins` in place of its own."""
+    file = ["--config", daemon.config_file] if Path(daemon.config_file).exists() else []
+    options = [*daemon.arguments[1:], *file, "--config-dir", drop_ins or daemon.drop_ins]
+    environment = process.environment(daemon.pid) or None
+    asked = ([daemon.binary, *options, "config", *each] for each in (["--default"], []))
+    return crio.merge([_asked(each, daemon.config_file, environment) for each in asked])
 
 
 def without_imports(config: Mapping[str, object]) -> Toml:
@@ -62,13 +69,17 @@ def systemd_cgroup(config: Toml) -> bool:
 
 
 def of_daemon(daemon: Daemon) -> Toml:
-    """containerd's effective configuration as it lies there now."""
+    """The runtime's effective configuration as it lies there now."""
+    if daemon.kind == "crio":
+        return crio_dump(daemon)
     return dump(daemon.binary, daemon.config_file)
 
 
-def _asked(command: list[str], where: str) -> Toml:
+def _asked(command: list[str], where: str, environment: Mapping[str, str] | None = None) -> Toml:
     try:
-        done = subprocess.run(command, capture_output=True, timeout=_DUMP_SECONDS, check=False, cwd=Path("/"))
+        done = subprocess.run(
+            command, capture_output=True, timeout=_DUMP_SECONDS, check=False, cwd=Path("/"), env=environment
+        )
     except subprocess.TimeoutExpired:
         raise IncompleteError(
             f"{command[0]} did not dump its configuration in {_DUMP_SECONDS} s", where=where

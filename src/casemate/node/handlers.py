@@ -41,6 +41,11 @@ class HandlerRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     needs_kvm: bool = False
     wasm: bool = False
 
+    @property
+    def under_crio(self) -> HandlerRow:
+        """The row where CRI-O starts the program itself, without a shim."""
+        return msgspec.structs.replace(self, shim="", written="") if self.crio == "oci" else self
+
 
 class _Rows(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     folders: tuple[str, ...]
@@ -71,29 +76,43 @@ def rows() -> Mapping[str, HandlerRow]:
 
 
 @cache
+def crio_rows() -> Mapping[str, HandlerRow]:
+    """The rows as CRI-O needs them."""
+    return {name: row.under_crio for name, row in rows().items() if row.crio}
+
+
+@cache
 def _read() -> _Rows:
     return msgspec.convert(yaml.safe_load(resources.files(__package__).joinpath("handlers.yaml").read_bytes()), _Rows)
 
 
-def find(names: Sequence[str], search_path: Sequence[str], folder: str, *, systemd_cgroup: bool) -> tuple[Wanted, ...]:
-    """These handlers with their files; `folder` is the runtime's configuration's.
+def find(
+    names: Sequence[str],
+    known: Mapping[str, HandlerRow],
+    search_path: Sequence[str],
+    folder: str,
+    *,
+    systemd_cgroup: bool,
+) -> tuple[Wanted, ...]:
+    """These handlers of the `known` ones with their files; `folder` is the runtime's configuration's.
 
     Raises `InputError` for an unknown one, `MissingError` for a missing file.
     """
-    return tuple(
-        _found(_row(name), search_path, folder, systemd_cgroup=systemd_cgroup) for name in dict.fromkeys(names)
-    )
+    chosen = [_row(name, known) for name in dict.fromkeys(names)]
+    return tuple(_found(each, search_path, folder, systemd_cgroup=systemd_cgroup) for each in chosen)
 
 
-def present(search_path: Sequence[str]) -> tuple[str, ...]:
+def present(known: Mapping[str, HandlerRow], search_path: Sequence[str]) -> tuple[str, ...]:
     """Names of the handlers whose files are all on this node."""
-    return tuple(name for name, row in rows().items() if not _missing(row, search_path))
+    return tuple(name for name, row in known.items() if not _missing(row, search_path))
 
 
-def _row(name: str) -> HandlerRow:
-    row = rows().get(name)
+def _row(name: str, known: Mapping[str, HandlerRow]) -> HandlerRow:
+    row = known.get(name)
     if row is None:
-        raise InputError(f"no handler is called {name!r}", fix=f"choose of: {', '.join(rows())}")
+        raise InputError(
+            f"this runtime starts no handler that is called {name!r}", fix=f"choose of: {', '.join(known)}"
+        )
     return row
 
 

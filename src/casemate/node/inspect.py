@@ -35,14 +35,12 @@ from casemate.model.node import (
     Unseen,
 )
 from casemate.node import (
-    crio,
     crio_tree,
     daemon,
     effective,
     files,
     host,
     kubelet,
-    layouts,
     programs,
     running,
     settings,
@@ -116,17 +114,15 @@ def _containerd(found: Daemon) -> Configuration:
 
 
 def _crio(found: Daemon) -> Configuration:
-    layout = layouts.named("crio")
-    config, said_by = crio_tree.read(Path(found.config_file), Path(layout.drop_ins)), "the files, without defaults"
     if found.binary:
-        # `crio config` writes what is at its default as a comment: the files' own tables count, too.
-        told = effective.crio_dump(found.binary, found.config_file, layout.drop_ins)
-        config, said_by = crio.merge([config, told]), "crio config"
+        config, said_by = effective.crio_dump(found), "crio config"
+    else:
+        config, said_by = crio_tree.read(found), "the files, without defaults"
     return Configuration(
         version=0,
         effective=config,
         said_by=said_by,
-        imports=crio_tree.facts(Path(found.config_file), Path(layout.drop_ins)),
+        imports=crio_tree.facts(found),
         settings=settings.of("crio", config),
     )
 
@@ -142,7 +138,7 @@ def _handlers(found: Daemon, configuration: Look[Configuration]) -> tuple[NodeHa
     if isinstance(configuration, Unseen):
         return ()
     reported = running.features(found.socket) if found.pid else {}
-    known = programs.handlers(found.kind, configuration.value.effective, _with_own(found))
+    known = programs.handlers(found.kind, configuration.value.effective, _with_own(found), found.version)
     return tuple(replace(each, features=reported.get(each.name)) for each in known)
 
 
@@ -212,8 +208,7 @@ def _accepts_anything(policy: FileFact) -> bool:
 
 
 def _drop_in_folders(found: Daemon) -> list[str]:
-    layout = layouts.named(found.flavour)
-    return [str(Path(found.config_file).parent / "conf.d"), *([layout.drop_ins] if layout.drop_ins else [])]
+    return [str(Path(found.config_file).parent / "conf.d"), *([found.drop_ins] if found.drop_ins else [])]
 
 
 def _units(found: Daemon) -> Iterable[FileFact]:

@@ -2,13 +2,14 @@
 
 Rules:
 
-1. A Pod is a sandbox and one container of the sandbox image, on the Pod network: what every node has. It asks for
+1. A Pod is a sandbox and one container of the sandbox image, on the Pod network: what every node has. As a kubelet has
+   it, processes see their container's alone, and the image is told by name (CRI-O takes none without). It asks for
    nothing else, and is removed whatever happens; so are those of a measurement that was killed.
 2. Memory is what belongs to the processes of the Pod (the shim, and what it started): the proportional share of their
    anonymous and shared memory (Pss_Anon and Pss_Shmem, proc(5)), in which a sandbox's or a guest's memory is. Pages of
    programs do not count: the kernel can drop them, and what share of them is a Pod's depends on how many others run. A
-   Pod's processes are those that name its sandbox among their arguments, and their descendants. It is read when it has
-   been the same, to 2 %, for half a second.
+   Pod's processes are those that name its sandbox or its container among their arguments, and their descendants: CRI-O
+   runs none for most sandboxes. It is read when it has been the same, to 2 %, for half a second.
 3. Several Pods run at once, as they do on a node, and the median counts. Overhead is the difference to as many Pods of
    the default handler; less than 1 MiB of it is noise.
 4. Start is the time from the request to a running container.
@@ -25,7 +26,7 @@ import asyncio
 import shutil
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -131,32 +132,37 @@ async def _undisturbed(client: CriClient, handler: str, image: str, tries: int) 
 
 async def _together(client: CriClient, handler: str, image: str, count: int) -> Trial:
     """Start Pods one after another, and read what each needs when all run."""
-    started: list[tuple[str, float]] = []
+    started: list[tuple[tuple[str, str], float]] = []
     try:
         while len(started) < count:
             begun = time.monotonic()
-            sandbox = await _pod(client, handler, image)
-            started.append((sandbox, time.monotonic() - begun))
-        return Trial(tuple([Cost(await _settled(sandbox), seconds) for sandbox, seconds in started]))
+            ids = await _pod(client, handler, image)
+            started.append((ids, time.monotonic() - begun))
+        return Trial(tuple([Cost(await _settled(ids), seconds) for ids, seconds in started]))
     except CasemateError as error:
         return Trial(reason=error.what)
 
 
-async def _pod(client: CriClient, handler: str, image: str) -> str:
-    """Start a Pod with one container; the sandbox's id."""
+async def _pod(client: CriClient, handler: str, image: str) -> tuple[str, str]:
+    """Start a Pod with one container; the ids of its sandbox and of the container."""
     uid = str(uuid.uuid4())
     config = pb.PodSandboxConfig(
         metadata=pb.PodSandboxMetadata(name=f"trial-{handler}", namespace="casemate-system", uid=uid),
         log_directory=str(_LOGS / uid),
         labels={LABEL: handler},
     )
+    config.linux.security_context.namespace_options.pid = pb.CONTAINER
     await asyncio.to_thread((_LOGS / uid).mkdir, parents=True)
     sandbox = await client.run_pod_sandbox(config, handler)
     container = pb.ContainerConfig(
-        metadata=pb.ContainerMetadata(name="trial"), image=pb.ImageSpec(image=image), log_path="trial.log"
+        metadata=pb.ContainerMetadata(name="trial"),
+        image=pb.ImageSpec(image=image, user_specified_image=image),
+        log_path="trial.log",
     )
-    await client.start_container(await client.create_container(sandbox, container, config))
-    return sandbox
+    container.linux.security_context.namespace_options.pid = pb.CONTAINER
+    made = await client.create_container(sandbox, container, config)
+    await client.start_container(made)
+    return sandbox, made
 
 
 async def _remove_all(client: CriClient) -> None:
@@ -175,16 +181,15 @@ async def _remove_all(client: CriClient) -> None:
 async def _remove_found(client: CriClient) -> None:
     for each in await client.pod_sandboxes():
         if LABEL in each.labels:
-            await client.stop_pod_sandbox(each.id)
-            await client.remove_pod_sandbox(each.id)
+            await client.end_pod_sandbox(each.id)
 
 
-async def _settled(sandbox: str) -> int:
+async def _settled(ids: tuple[str, str]) -> int:
     """The Pod's memory when it no longer changes (rule 2), or after eight seconds. `RuntimeFault` when it vanished."""
     ends, same, last = time.monotonic() + _SETTLE, 0, 0
     while time.monotonic() < ends and same < 2:
         await asyncio.sleep(_PAUSE)
-        found = await asyncio.to_thread(memory, sandbox)
+        found = await asyncio.to_thread(memory, ids)
         if not found:
             raise RuntimeFault("its processes ended while it was measured")
         same = same + 1 if last and abs(found - last) <= last * _SAME else 0
@@ -192,13 +197,13 @@ async def _settled(sandbox: str) -> int:
     return last
 
 
-def memory(sandbox: str) -> int:
-    """Bytes that belong to all processes of a sandbox (rule 2)."""
-    return sum(_own(pid) for pid in processes(sandbox))
+def memory(ids: Collection[str]) -> int:
+    """Bytes that belong to all processes of a Pod (rule 2)."""
+    return sum(_own(pid) for pid in processes(ids))
 
 
-def processes(sandbox: str, proc: Path = Path("/proc")) -> set[int]:
-    """Ids of the processes of a sandbox, by its id."""
+def processes(ids: Collection[str], proc: Path = Path("/proc")) -> set[int]:
+    """Ids of the processes of a Pod, by the ids of its sandbox and containers."""
     parents: dict[int, int] = {}
     named: set[int] = set()
     for folder in proc.iterdir():
@@ -209,7 +214,7 @@ def processes(sandbox: str, proc: Path = Path("/proc")) -> set[int]:
             parents[int(folder.name)] = int((folder / "stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[1])
         except OSError:
             continue  # it has ended meanwhile
-        if sandbox.encode() in arguments:
+        if any(each.encode() in arguments for each in ids):
             named.add(int(folder.name))
     return {pid for pid in parents if named & set(_ancestors(pid, parents))}
 

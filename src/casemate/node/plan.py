@@ -15,10 +15,10 @@ Rules (containerd#12891 and #13939 on versions, #12323 on conf.d; NVIDIA/gpu-ope
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Final, TypeAlias
 
 from casemate.errors import RefusedError
 from casemate.model.node import Toml
@@ -30,6 +30,9 @@ from casemate.node.handlers import Wanted
 from casemate.node.layouts import Layout
 from casemate.node.tree import Source, Tree
 
+Texts: TypeAlias = dict[str, str | None]
+"""What is in files that may be written; None where there is none."""
+
 DROP_IN: Final = "50-casemate.toml"
 _BASE: Final = '{{ template "base" . }}\n'
 
@@ -40,7 +43,7 @@ def decide(
     major: int,
     there: dict[str, Toml],
     wanted: Sequence[Wanted],
-    texts: dict[str, str | None],
+    texts: Texts,
 ) -> tuple[FileChange, ...]:
     """The changes for these handlers. `there` are the effective tables of handlers, `texts` the files that may be
     written beside the tree's own (None: not there). Raises `RefusedError` (rule 4)."""
@@ -50,14 +53,27 @@ def decide(
     return (*_supporting(new, texts), _configured(tree, layout, major, new, texts, there))
 
 
-def planned(wanted: Sequence[Wanted], there: dict[str, Toml]) -> tuple[PlannedHandler, ...]:
-    """The handlers for the record."""
+def decide_crio(
+    drop_ins: str, version: str, default: Toml, there: dict[str, Toml], wanted: Sequence[Wanted], texts: Texts
+) -> tuple[FileChange, ...]:
+    """The same for CRI-O of that version, in its folder of drop-ins; `default` is the default handler's table."""
+    new = [each for each in wanted if not crio.is_there(each, there)]
+    if not new:
+        return ()
+    path = f"{drop_ins}/{crio.DROP_IN}"
+    before, names = texts.get(path), ", ".join(each.name for each in new)
+    change = _change(path, before, crio.drop_in(new, default, version, before), f"CRI-O reads it last: {names}")
+    return (*_supporting(new, texts), change)
+
+
+def planned(wanted: Sequence[Wanted], there: Collection[str]) -> tuple[PlannedHandler, ...]:
+    """The handlers for the record; `there` are the names of those that are configured as wanted."""
     return tuple(
         PlannedHandler(
             name=each.name,
             runtime=each.row.runtime,
             class_name=each.row.class_name,
-            there=is_there(each, there),
+            there=each.name in there,
             programs=each.programs,
         )
         for each in wanted
@@ -104,7 +120,7 @@ def check(tree: Tree) -> None:
         )
 
 
-def _supporting(new: Sequence[Wanted], texts: dict[str, str | None]) -> Iterator[FileChange]:
+def _supporting(new: Sequence[Wanted], texts: Texts) -> Iterator[FileChange]:
     for each in new:
         path = each.config
         if each.row.written and texts.get(path) is None:
@@ -123,13 +139,10 @@ def _configured(
     layout: Layout,
     major: int,
     new: Sequence[Wanted],
-    texts: dict[str, str | None],
+    texts: Texts,
     there: dict[str, Toml],
 ) -> FileChange:
     names = ", ".join(each.name for each in new)
-    if layout.kind == "crio":
-        path = f"{layout.drop_ins}/{crio.DROP_IN}"
-        return _change(path, texts.get(path), crio.drop_in(new, texts.get(path)), f"CRI-O reads it last: {names}")
     version = tree.root.version or (2 if major < 2 else 3)
     tables = containerd.tables(version, new)
     folder = _drop_in_folder(tree, layout, major)

@@ -9,8 +9,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +41,8 @@ class Prepared:
 def prepare(where: Where, names: Sequence[str]) -> Prepared:
     """The plan for these handlers, or for all whose files are there. Nothing is written that the runtime reads."""
     found = daemon.find(where)
-    chosen = tuple(names) or handlers.present(found.search_path)
+    known = handlers.crio_rows() if found.kind == "crio" else handlers.rows()
+    chosen = tuple(names) or handlers.present(known, found.search_path)
     if not chosen:
         raise MissingError(
             "no runtime that casemate can prepare is on this node", fix="install one, such as crun or runsc"
@@ -56,28 +58,61 @@ def _containerd(found: Daemon, where: Where, names: Sequence[str]) -> Prepared:
     plan.check(files)
     before = effective.without_imports(effective.dump(found.binary, str(file)))
     there = effective.runtimes(before)
-    wanted = handlers.find(names, found.search_path, str(file.parent), systemd_cgroup=effective.systemd_cgroup(before))
+    wanted = handlers.find(
+        names,
+        handlers.rows(),
+        found.search_path,
+        str(file.parent),
+        systemd_cgroup=effective.systemd_cgroup(before),
+    )
     layout = layouts.named(found.flavour)
     changes = plan.decide(files, layout, major(found), there, wanted, _texts(files, layout, wanted))
     after = _tried(found, files, changes, layout) if changes else before
-    _check(before, after, [each for each in wanted if each.name not in there])
+    new = {each.name for each in wanted if each.name not in there}
+    _check(
+        without_handlers(before, new),
+        without_handlers(after, new),
+        missing=[name for name in new if name not in effective.runtimes(after)],
+    )
     return Prepared(_plan(found, where, changes, wanted, there), found, before, after)
 
 
 def _crio(found: Daemon, where: Where, names: Sequence[str]) -> Prepared:
-    layout = layouts.named(found.flavour)
-    before = crio_tree.read(Path(found.config_file), Path(layout.drop_ins))
-    there = {name: _as_containerd(name, each) for name, each in crio.runtimes(before).items()}
+    before = effective.crio_dump(found) if found.binary else crio_tree.read(found)
+    there = crio_tree.handlers(before, found.search_path)
     wanted = handlers.find(
         names,
+        handlers.crio_rows(),
         found.search_path,
         str(Path(found.config_file).parent),
         systemd_cgroup=crio_tree.systemd_cgroup(before),
     )
-    files = tree.Tree(tree.Source(found.config_file, "", {}), (), ())
-    changes = plan.decide(files, layout, 0, there, wanted, _texts(files, layout, wanted))
-    after = crio_tree.with_changes(before, changes, Path(layout.drop_ins))
+    default = there.get(crio.default_runtime(before), {})
+    places = [f"{found.drop_ins}/{crio.DROP_IN}", *(each.config for each in wanted if each.row.written)]
+    texts = {place: _text(Path(place)) for place in places}
+    changes = plan.decide_crio(found.drop_ins, found.version, default, there, wanted, texts)
+    after = _tried_crio(found, before, changes)
+    new = {each.name for each in wanted if each.name not in there}
+    _check(
+        crio.without_handlers(before, new),
+        crio.without_handlers(after, new),
+        missing=[name for name in new if name not in crio.runtimes(after)],
+    )
     return Prepared(_plan(found, where, changes, wanted, there), found, before, after)
+
+
+def _tried_crio(found: Daemon, before: Toml, changes: Sequence[FileChange]) -> Toml:
+    """What CRI-O says of its drop-ins as they will be (rule 2); without its program, what casemate makes of them."""
+    if not changes or not found.binary:
+        return crio_tree.with_changes(before, changes, found.drop_ins)
+    with tempfile.TemporaryDirectory(prefix="casemate-plan-") as folder:
+        copy = Path(folder, "drop-ins")
+        if Path(found.drop_ins).is_dir():
+            shutil.copytree(found.drop_ins, copy)
+        copy.mkdir(exist_ok=True)
+        for change in (each for each in changes if Path(each.path).parent == Path(found.drop_ins)):
+            (copy / Path(change.path).name).write_text(change.after, encoding="utf-8")
+        return effective.crio_dump(found, str(copy))
 
 
 def major(found: Daemon) -> int:
@@ -88,16 +123,8 @@ def major(found: Daemon) -> int:
     return int(number)
 
 
-def _as_containerd(name: str, table: Toml) -> Toml:
-    """CRI-O's table of a handler in containerd's words, to compare with what is wanted."""
-    path, row = str(table.get("runtime_path") or ""), handlers.rows().get(name)
-    if table.get("runtime_type", "oci") in ("oci", ""):
-        return {"runtime_type": handlers.RUNC_TYPE, "options": {"BinaryName": path}}
-    return {"runtime_type": row.type if row else "vm", "runtime_path": path}
-
-
 def _plan(
-    found: Daemon, where: Where, changes: tuple[FileChange, ...], wanted: Sequence[Wanted], there: dict[str, Toml]
+    found: Daemon, where: Where, changes: tuple[FileChange, ...], wanted: Sequence[Wanted], there: Collection[str]
 ) -> Plan:
     is_made = any(each.path == found.config_file and each.before is None for each in changes)
     notes = [] if not is_made else [f"{_DEFAULT}: {found.config_file} is made"]
@@ -116,7 +143,7 @@ def _texts(files: tree.Tree, layout: layouts.Layout, wanted: Sequence[Wanted]) -
     places = [each.config for each in wanted if each.row.written]
     places += [str(Path(pattern).parent / plan.DROP_IN) for pattern in files.patterns]
     places += [*layout.template.values()]
-    places += [f"{layout.drop_ins}/{name}" for name in (plan.DROP_IN, crio.DROP_IN) if layout.drop_ins]
+    places += [f"{layout.drop_ins}/{plan.DROP_IN}"] if layout.drop_ins else []
     return {place: _text(Path(place)) for place in places}
 
 
@@ -174,16 +201,14 @@ def _with_imports(text: str, paths: Sequence[str]) -> str:
     return tomlkit.dumps(document)
 
 
-def _check(before: Toml, after: Toml, new: Sequence[Wanted]) -> None:
-    """Only the wanted handlers may differ between the two dumps, and all of them must be there (rule 2)."""
-    missing = [each.name for each in new if each.name not in effective.runtimes(after)]
+def _check(before: Toml, after: Toml, missing: Sequence[str]) -> None:
+    """Only the wanted handlers may differ between the two dumps, which are here without them; none may be `missing`."""
     if missing:
         raise RefusedError(
-            f"the runtime does not read the planned change: {', '.join(missing)} would not be there",
+            f"the runtime does not read the planned change: {', '.join(sorted(missing))} would not be there",
             fix="casemate node doctor shows which files it reads",
         )
-    names = {each.name for each in new}
-    if without_handlers(before, names) != without_handlers(after, names):
+    if before != after:
         raise RefusedError(
             "the planned change would also change other settings of the runtime",
             fix="its files have different schema versions: make them equal (containerd config migrate)",

@@ -29,12 +29,11 @@ from casemate.catalogue.versions import below, is_fixed
 from casemate.errors import CasemateError
 from casemate.model.boundary import Boundary
 from casemate.model.node import NodeHandler, Program, Toml
-from casemate.node import crio, effective, files
+from casemate.node import crio, crio_tree, effective, files
 from casemate.node.containerd import IMAGES_3
 from casemate.node.document import at, parse, text, texts
 
 _ASKING_SECONDS: Final = 10
-_CRIO_SHIM: Final = "vm"
 _GVISOR_CONFIGS: Final = ("/run/containerd/runsc/config.toml", "/etc/containerd/runsc/config.toml")
 # What a program says first, the catalogue's component, and its row of runtimes where one program is one runtime.
 _SAYS: Final = (
@@ -57,14 +56,14 @@ _VERSION: Final = re.compile(
 _PSEUDO: Final = re.compile(r"^0\.0\.0-(\d{8})\d{6}-")
 
 
-def handlers(kind: str, config: Toml, search_path: Sequence[str]) -> tuple[NodeHandler, ...]:
-    """All handlers of an effective configuration, by name."""
-    tables = crio.runtimes(config) if kind == "crio" else effective.runtimes(config)
+def handlers(kind: str, config: Toml, search_path: Sequence[str], version: str = "") -> tuple[NodeHandler, ...]:
+    """All handlers of an effective configuration, by name. `version` is the runtime's."""
+    if kind == "crio":
+        tables = sorted(crio_tree.handlers(config, search_path).items())
+        return tuple(_of_crio(name, table, version) for name, table in tables)
     platforms = at(config, ("plugins", IMAGES_3, "runtime_platforms"))
-    return tuple(
-        (_of_crio(name, table) if kind == "crio" else _of_containerd(name, table, platforms, search_path))
-        for name, table in sorted(tables.items())
-    )
+    tables = sorted(effective.runtimes(config).items())
+    return tuple(_of_containerd(name, table, platforms, search_path) for name, table in tables)
 
 
 def look(path: str, name: str = "") -> Program:
@@ -150,23 +149,24 @@ def _of_containerd(name: str, table: Toml, platforms: Toml, search_path: Sequenc
     )
 
 
-def _of_crio(name: str, table: Toml) -> NodeHandler:
+def _of_crio(name: str, table: Toml, version: str) -> NodeHandler:
     path, kind = text(table, "runtime_path"), text(table, "runtime_type") or "oci"
     found = look(path) if path and Path(path).is_file() else None
     config_path = text(table, "runtime_config_path")
     config = _config(config_path, is_gvisor="runsc" in path)
-    program = found if kind != _CRIO_SHIM else _program(found, {}, config, ())[0]
+    program = found if kind != crio.SHIM else _program(found, {}, config, ())[0]
     return _named(
         NodeHandler(
             name=name,
             runtime_type=kind,
-            shim=found if kind == _CRIO_SHIM else None,
+            shim=found if kind == crio.SHIM else None,
             program=program,
             config_path=config_path,
             config=config,
             pod_annotations=texts(table, "allowed_annotations"),
             privileged_without_host_devices=table.get("privileged_without_host_devices") is True,
             missing=() if found else (path or name,),
+            ignored=crio.ignored(path, kind, version),
         )
     )
 
@@ -180,7 +180,7 @@ def _named(handler: NodeHandler) -> NodeHandler:
     if runtime == "kata" and by_name and by_name.component == "kata":
         runtime = by_name.id
     row = known.by_id(runtime)
-    boundary = row.boundary if row and not handler.missing else Boundary.UNKNOWN
+    boundary = row.boundary if row and not handler.missing and not handler.ignored else Boundary.UNKNOWN
     named = by_name.boundary if by_name else Boundary.UNKNOWN
     return replace(handler, runtime=runtime, boundary=boundary, named_boundary=named)
 

@@ -110,6 +110,8 @@ def _row(handler: NodeHandler) -> tuple[str, str, str, str, str]:
     starts = " → ".join(each.path for each in (handler.shim, handler.program) if each)
     if handler.missing:
         starts = f"{starts} missing: {', '.join(handler.missing)}".strip()
+    if handler.ignored:
+        starts = f"{starts} ignored: {handler.ignored}"
     return (
         handler.name,
         str(handler.boundary),
@@ -181,6 +183,7 @@ def _handler(handler: NodeHandler) -> dict[str, object]:
         "version": (handler.program or handler.shim or Program(name="", path="")).version,
         "config": handler.config_path,
         "missing": list(handler.missing),
+        "ignored": handler.ignored,
         "features": None if handler.features is None else list(handler.features),
     }
 

@@ -154,6 +154,16 @@ def test_crios_handlers_are_resolved_too(tmp_path: Path) -> None:
     assert (found.boundary, found.pod_annotations) == (Boundary.SHARED, ("a",))
 
 
+def test_a_shim_that_crio_ignores_is_of_unknown_boundary(tmp_path: Path) -> None:
+    says(tmp_path, "runsc", "runsc version release-20261101.0")
+    shim = says(tmp_path, "containerd-shim-runsc-v1", "containerd-shim-runsc-v1:\n  Version:  2.1.5 runsc version")
+    config: Toml = {"crio": {"runtime": {"runtimes": {"runsc": {"runtime_path": shim, "runtime_type": "vm"}}}}}
+    (old,) = programs.handlers("crio", config, [], "1.36.3")
+    assert (old.boundary, old.missing) == (Boundary.UNKNOWN, ())
+    assert "1.37 is the first" in old.ignored
+    assert programs.handlers("crio", config, [], "1.37.0")[0].ignored == ""
+
+
 def test_the_kubelets_defaults_depend_on_whether_it_has_a_file() -> None:
     with_file, without = kubelet.of_texts(["kind: KubeletConfiguration"], ()), kubelet.of_texts([], ())
     assert isinstance(with_file, Seen)
@@ -202,6 +212,11 @@ def test_a_containers_record_shows_what_it_may() -> None:
     assert found.extra_capabilities == ("CAP_SYS_ADMIN",)
     assert found.memory_limited
     assert found.seccomp is None  # its process is not known here, which is not the same as none
+
+
+def test_crios_record_of_a_container_says_otherwise_that_it_is_privileged() -> None:
+    found = running.of_record(pb.Container(), None, json.dumps({"privileged": True, "runtimeSpec": {}}), "runc", {})
+    assert found.privileged
 
 
 def test_a_container_of_an_unknown_handler_shares_the_kernel_for_all_we_know() -> None:
@@ -260,7 +275,7 @@ def test_a_sandboxs_processes_are_those_that_name_it_and_their_children(tmp_path
         (tmp_path / str(pid)).mkdir()
         (tmp_path / str(pid) / "cmdline").write_text(arguments)
         (tmp_path / str(pid) / "stat").write_text(f"{pid} (a) b) S {parent} 0")
-    assert measure.processes("abc", tmp_path) == {10, 11, 12}
+    assert measure.processes(["abc"], tmp_path) == {10, 11, 12}
 
 
 MIB = 1 << 20

@@ -9,10 +9,11 @@ import pytest
 
 from casemate.catalogue import runtimes
 from casemate.errors import RefusedError
+from casemate.model.node import Daemon, Toml
 from casemate.model.node_plan import FileChange
 from casemate.node import containerd, crio, crio_tree, layouts, plan, tree
 from casemate.node.document import at
-from casemate.node.handlers import Wanted, rows
+from casemate.node.handlers import Wanted, crio_rows, rows
 from casemate.node.tree import Source, Tree
 
 CONTAINERD = layouts.named("containerd")
@@ -173,11 +174,19 @@ def test_nothing_is_planned_for_what_is_there() -> None:
     assert plan.decide(of("version = 3"), CONTAINERD, 2, there, [CRUN], {}) == ()
 
 
+CONMON = {"runtime_path": "/usr/libexec/crio/runc", "monitor_path": "/usr/libexec/crio/conmon"}
+
+
 def test_crio_gets_a_drop_in_that_it_reads_last() -> None:
-    (change,) = decided(of(""), 0, CRUN, RUNSC, layout="crio")[-1:]
+    _, change = plan.decide_crio("/etc/crio/crio.conf.d", "1.37.0", CONMON, {}, [CRUN, RUNSC], {})
     assert change.path == "/etc/crio/crio.conf.d/99-casemate.conf"
     assert crio.runtimes(tomllib.loads(change.after)) == {
-        "crun": {"runtime_path": "/usr/bin/crun", "runtime_type": "oci", "runtime_root": "/run/crun"},
+        "crun": {
+            "runtime_path": "/usr/bin/crun",
+            "runtime_type": "oci",
+            "runtime_root": "/run/crun",
+            "monitor_path": "/usr/libexec/crio/conmon",
+        },
         "runsc": {
             "runtime_path": "/b/containerd-shim-runsc-v1",
             "runtime_type": "vm",
@@ -188,16 +197,41 @@ def test_crio_gets_a_drop_in_that_it_reads_last() -> None:
     }
 
 
+@pytest.mark.parametrize("version", ["1.36.3", "1.30.0", "", "1.37.0-rc.1"])
+def test_gvisor_is_refused_on_a_crio_that_would_ignore_it(version: str) -> None:
+    with pytest.raises(RefusedError, match=r"CRI-O cannot start handler runsc.*ignores gVisor's shim"):
+        crio.table(RUNSC, {}, version)
+
+
 def test_crio_keeps_the_handlers_that_were_added_before() -> None:
-    before = crio.drop_in([CRUN])
-    after = crio.drop_in([CRUN, RUNSC], before)
+    before = crio.drop_in([CRUN], {}, "1.36.3")
+    after = crio.drop_in([CRUN, FIRECRACKER], {}, "1.36.3", before)
     assert after.startswith(before)
-    assert set(crio.runtimes(tomllib.loads(after))) == {"crun", "runsc"}
+    assert set(crio.runtimes(tomllib.loads(after))) == {"crun", "kata-fc"}
 
 
-def test_crio_cannot_start_a_shim_of_wasm() -> None:
+def test_crio_has_no_handler_for_a_shim_of_wasm() -> None:
+    assert set(rows()) - set(crio_rows()) == {name for name, row in rows().items() if row.wasm}
     with pytest.raises(RefusedError, match="CRI-O cannot start"):
-        crio.table(Wanted(row=rows()["wasmtime"], shim="/usr/bin/containerd-shim-wasmtime-v1"))
+        crio.table(Wanted(row=rows()["wasmtime"], shim="/usr/bin/containerd-shim-wasmtime-v1"), {}, "1.36.3")
+
+
+@pytest.mark.parametrize(
+    ("table", "there"),
+    [
+        ({"runtime_type": "oci", "runtime_path": "/usr/bin/crun"}, True),
+        ({"runtime_path": "/usr/bin/crun"}, True),
+        ({"runtime_path": "/usr/libexec/crio/crun"}, None),
+        ({"runtime_type": "vm", "runtime_path": "/usr/bin/crun"}, None),
+        ({"runtime_path": ""}, None),
+    ],
+)
+def test_a_handler_of_crio_that_is_there_must_start_the_same_program(table: Toml, there: bool | None) -> None:
+    if there is None:
+        with pytest.raises(RefusedError, match="starts something else"):
+            crio.is_there(CRUN, {"crun": table})
+    else:
+        assert crio.is_there(CRUN, {"crun": table}) is there
 
 
 def test_crios_later_files_win() -> None:
@@ -206,6 +240,22 @@ def test_crios_later_files_win() -> None:
     found = crio.merge([first, later])
     assert crio.default_runtime(found) == "crun"
     assert set(crio.runtimes(found)) == {"runc", "crun"}
+
+
+def test_a_later_table_of_a_handler_replaces_the_earlier_one() -> None:
+    strict = {"runtime_path": "/k", "privileged_without_host_devices": True}
+    first: Toml = {"crio": {"runtime": {"runtimes": {"kata": strict, "runc": {"runtime_path": "/r"}}}}}
+    later: Toml = {"crio": {"runtime": {"runtimes": {"kata": {"runtime_path": "/other"}}}}}
+    found = crio.runtimes(crio.merge([first, later]))
+    assert found == {"kata": {"runtime_path": "/other"}, "runc": {"runtime_path": "/r"}}
+    assert crio.runtimes(first)["kata"] == strict
+
+
+def test_crios_program_without_a_path_is_found_by_the_handlers_name(tmp_path: Path) -> None:
+    (tmp_path / "crun").touch()
+    config: Toml = {"crio": {"runtime": {"runtimes": {"crun": {"runtime_path": ""}, "gone": {}}}}}
+    found = crio_tree.handlers(config, [str(tmp_path)])
+    assert {name: each["runtime_path"] for name, each in found.items()} == {"crun": f"{tmp_path}/crun", "gone": ""}
 
 
 def test_imports_are_merged_as_each_major_version_does(tmp_path: Path) -> None:
@@ -239,15 +289,29 @@ def test_imports_of_imports_come_after_all_others(tmp_path: Path) -> None:
     assert [Path(each.path).name for each in found.imports] == ["a.toml", "b.toml", "c.toml"]
 
 
+def of_crio(folder: Path) -> Daemon:
+    (folder / "crio.conf.d").mkdir()
+    drop_ins = f"{folder}/crio.conf.d"
+    return Daemon(kind="crio", flavour="crio", socket="", config_file=f"{folder}/crio.conf", drop_ins=drop_ins)
+
+
 def test_crios_effective_configuration_is_as_planned(tmp_path: Path) -> None:
+    daemon = of_crio(tmp_path)
     (tmp_path / "crio.conf").write_text('[crio.runtime]\ndefault_runtime = "runc"\n')
-    drop_ins = tmp_path / "crio.conf.d"
-    drop_ins.mkdir()
-    (drop_ins / "10-own.conf").write_text('[crio.runtime.runtimes.runc]\nruntime_path = "/usr/sbin/runc"\n')
-    before = crio_tree.read(tmp_path / "crio.conf", drop_ins)
-    change = FileChange(path=f"{drop_ins}/{crio.DROP_IN}", before=None, after=crio.drop_in([CRUN]), why="")
-    planned = crio_tree.with_changes(before, [change], drop_ins)
+    (tmp_path / "crio.conf.d" / "10-own.conf").write_text('[crio.runtime.runtimes.runc]\nruntime_path = "/r/runc"\n')
+    before, text = crio_tree.read(daemon), crio.drop_in([CRUN], {}, "1.36.3")
+    change = FileChange(path=f"{daemon.drop_ins}/{crio.DROP_IN}", before=None, after=text, why="")
+    planned = crio_tree.with_changes(before, [change], daemon.drop_ins)
     Path(change.path).write_text(change.after)
-    assert crio_tree.read(tmp_path / "crio.conf", drop_ins) == planned
+    assert crio_tree.read(daemon) == planned
     assert set(crio.runtimes(planned)) == {"runc", "crun"}
     assert crio.default_runtime(planned) == "runc"
+
+
+def test_crio_reads_folders_in_its_folder_too(tmp_path: Path) -> None:
+    daemon = of_crio(tmp_path)
+    for name in ("50-b.conf", "10.d/z.conf", "10-a.conf"):
+        file = Path(daemon.drop_ins, name)
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+    assert [each.name for each in crio_tree.files(daemon)] == ["10-a.conf", "z.conf", "50-b.conf"]
