@@ -52,17 +52,16 @@ def of_cel(tables: Tables) -> Iterator[Gap]:
         yield Gap(exception.name, "expires", what, exception.where)
 
 
-def of_rights(tables: Tables, *, authorizes: bool) -> Iterator[Gap]:
-    """What is otherwise with rights of service accounts. `authorizes`: the back-end can ask for them."""
-    for policy in tables.policies:
-        if policy.spec.rbac is None:
-            continue
-        if authorizes:
-            what = "the API server asks all of its authorizers, not RBAC alone: what another one allows is allowed"
-            yield Gap(policy.title, "rbac", what, policy.where)
-        else:
-            what = "its expressions cannot ask what the Pod's service account may use"
-            yield Gap(policy.title, "rbac: use", what, policy.where, open=True)
+def of_authorizers(tables: Tables) -> Iterator[Gap]:
+    """What is otherwise with rights of service accounts where the API server's authorizers are asked for them."""
+    what = "the API server asks all of its authorizers, not RBAC alone: what another one allows is allowed"
+    return (Gap(each.title, "rbac", what, each.where) for each in tables.policies if each.spec.rbac)
+
+
+def without_authorizers(tables: Tables) -> Iterator[Gap]:
+    """The same where nobody can be asked."""
+    what = "its expressions cannot ask what the Pod's service account may use"
+    return (Gap(each.title, "rbac: use", what, each.where, open=True) for each in tables.policies if each.spec.rbac)
 
 
 def _of_policy(policy: Policy) -> Iterator[Gap]:

@@ -17,7 +17,8 @@ from typing import Final
 from casemate.model.policy import Mode, Policy, PolicyException, PolicySettings
 from casemate.policy.compile import native
 from casemate.policy.compile.gaps import Gap, refuse
-from casemate.policy.compile.native import Compiled, Object
+from casemate.policy.compile.native import Compiled
+from casemate.policy.compile.objects import Object, listed, name_of, part, parts, spec_of
 from casemate.policy.compile.tables import Tables
 
 TARGET: Final = "admission.k8s.gatekeeper.sh"
@@ -57,8 +58,7 @@ def compile(made: Tables, *, partial: bool, version: str) -> Compiled:  # noqa: 
     own = tuple(gap for each in changing for gap in _gaps(each, made.exceptions))
     if not partial:
         refuse(own, "Gatekeeper")
-    newest = ".".join(map(str, native.MUTATING_SINCE))
-    compiled = native.compile(made, partial=partial, version=newest, target="Gatekeeper", authorizes=False)
+    compiled = native.compile_for("Gatekeeper", made, partial=partial, version=version)
     mutators = [one for number, each in enumerate(changing) for one in _assigns(each, number, made.settings)]
     return Compiled((*mutators, *_templates(compiled.objects, made.settings)), (*compiled.gaps, *own, *_NEEDS))
 
@@ -134,18 +134,15 @@ def _match(policy: Policy, settings: PolicySettings) -> Object:
 
 def _templates(objects: Sequence[Object], settings: PolicySettings) -> Iterator[Object]:
     """A template and its constraint for each native policy that validates."""
-    specs = {_name(each): _spec(each) for each in objects if each["kind"] == "ValidatingAdmissionPolicy"}
-    bindings = [_spec(each) for each in objects if each["kind"] == "ValidatingAdmissionPolicyBinding"]
-    marks = {_name(each): each["metadata"] for each in objects if each["kind"] == "ValidatingAdmissionPolicy"}
-    for binding in bindings:
-        name, actions = str(binding["policyName"]), binding["validationActions"]
-        assert isinstance(actions, list)
-        kind = "".join(each.capitalize() for each in name.split("-"))
-        yield _template(kind, specs[name], marks[name])
-        match: Object = {"kinds": _kinds(specs[name])}
-        if "namespaceSelector" in _matching(specs[name]):
+    policies = {name_of(each): each for each in objects if each["kind"] == "ValidatingAdmissionPolicy"}
+    for binding in (spec_of(each) for each in objects if each["kind"] == "ValidatingAdmissionPolicyBinding"):
+        name, (action, *_) = str(binding["policyName"]), listed(binding, "validationActions")
+        kind, constraints = "".join(map(str.capitalize, name.split("-"))), _constraints(policies[name])
+        yield _template(kind, policies[name])
+        match: Object = {"kinds": _kinds(constraints)}
+        if "namespaceSelector" in constraints:
             match["excludedNamespaces"] = [settings.own_namespace]
-        constraint: Object = {"enforcementAction": _ACTIONS[actions[0]], "match": match}
+        constraint: Object = {"enforcementAction": _ACTIONS[action], "match": match}
         yield {
             "apiVersion": "constraints.gatekeeper.sh/v1beta1",
             "kind": kind,
@@ -154,19 +151,23 @@ def _templates(objects: Sequence[Object], settings: PolicySettings) -> Iterator[
         }
 
 
-def _template(kind: str, spec: Object, mark: object) -> Object:
-    assert isinstance(mark, dict)
+def _constraints(policy: Object) -> Object:
+    return part(spec_of(policy), "matchConstraints")
+
+
+def _template(kind: str, policy: Object) -> Object:
+    spec = spec_of(policy)
     source = {
         "failurePolicy": "Fail",
         **({"matchCondition": spec["matchConditions"]} if "matchConditions" in spec else {}),
         "variables": spec["variables"],
-        "validations": [_validation(each) for each in _list(spec["validations"])],
+        "validations": [_validation(each) for each in parts(spec, "validations")],
         "generateVAP": False,
     }
     return {
         "apiVersion": "templates.gatekeeper.sh/v1",
         "kind": "ConstraintTemplate",
-        "metadata": {**mark, "name": kind.lower()},
+        "metadata": {**part(policy, "metadata"), "name": kind.lower()},
         "spec": {
             "crd": {"spec": {"names": {"kind": kind}}},
             "targets": [{"target": TARGET, "code": [{"engine": ENGINE, "source": source}]}],
@@ -193,34 +194,11 @@ _RESOURCE_KINDS: Final = {
 }
 
 
-def _kinds(spec: Object) -> list[Object]:
+def _kinds(constraints: Object) -> list[Object]:
     """The kinds of the resources that the native policy matches, by group."""
     found: dict[str, dict[str, None]] = {}
-    for rule in _list(_matching(spec)["resourceRules"]):
-        for resource in _list(rule["resources"]):
+    for rule in parts(constraints, "resourceRules"):
+        for resource in listed(rule, "resources"):
             kind = _RESOURCE_KINDS[str(resource).partition("/")[0]]
-            found.setdefault(str(_list(rule["apiGroups"])[0]), {})[kind] = None
+            found.setdefault(str(listed(rule, "apiGroups")[0]), {})[kind] = None
     return [{"apiGroups": [group], "kinds": list(kinds)} for group, kinds in found.items()]
-
-
-def _matching(spec: Object) -> Object:
-    constraints = spec["matchConstraints"]
-    assert isinstance(constraints, dict)
-    return constraints
-
-
-def _list(value: object) -> list[Object]:
-    assert isinstance(value, list)
-    return value
-
-
-def _spec(made: Object) -> Object:
-    spec = made["spec"]
-    assert isinstance(spec, dict)
-    return spec
-
-
-def _name(made: Object) -> str:
-    metadata = made["metadata"]
-    assert isinstance(metadata, dict)
-    return str(metadata["name"])

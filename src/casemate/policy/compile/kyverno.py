@@ -14,7 +14,8 @@ from typing import Final
 
 from casemate.policy.compile import native
 from casemate.policy.compile.gaps import Gap
-from casemate.policy.compile.native import Compiled, Object
+from casemate.policy.compile.native import Compiled
+from casemate.policy.compile.objects import Object, name_of, spec_of
 from casemate.policy.compile.tables import Tables
 
 API_VERSION: Final = "policies.kyverno.io/v1"
@@ -34,30 +35,20 @@ def compile(made: Tables, *, partial: bool, version: str) -> Compiled:  # noqa: 
 
     Its defaults are set by webhook, whatever the version. Raises as `casemate.policy.compile.native.compile` does.
     """
-    native.parse_version(version)
-    newest = ".".join(map(str, native.MUTATING_SINCE))
-    compiled = native.compile(made, partial=partial, version=newest, target="Kyverno", authorizes=False)
+    compiled = native.compile_for("Kyverno", made, partial=partial, version=version)
     return Compiled(tuple(_objects(compiled.objects)), (*compiled.gaps, _NEEDS))
 
 
 def _objects(objects: Sequence[Object]) -> list[Object]:
     actions = {
-        spec["policyName"]: spec.get("validationActions") for spec in map(_spec, objects) if "policyName" in spec
+        spec["policyName"]: spec.get("validationActions") for spec in map(spec_of, objects) if "policyName" in spec
     }
-    return [_policy(each, actions) for each in objects if "policyName" not in _spec(each)]
+    return [_policy(each, actions) for each in objects if "policyName" not in spec_of(each)]
 
 
 def _policy(made: Object, actions: dict[object, object]) -> Object:
-    metadata = made["metadata"]
-    assert isinstance(metadata, dict)
     kind = _KINDS[str(made["kind"])]
-    spec = {**_spec(made), "evaluation": _ADMISSION_ONLY, "autogen": _NO_AUTOGEN}
+    spec = {**spec_of(made), "evaluation": _ADMISSION_ONLY, "autogen": _NO_AUTOGEN}
     if kind == "ValidatingPolicy":
-        spec["validationActions"] = actions[metadata["name"]]
+        spec["validationActions"] = actions[name_of(made)]
     return {**made, "apiVersion": API_VERSION, "kind": kind, "spec": spec}
-
-
-def _spec(made: Object) -> Object:
-    spec = made["spec"]
-    assert isinstance(spec, dict)
-    return spec

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 from casemate.errors import InputError
 from casemate.model.policy import Mode, Policy
@@ -37,9 +37,8 @@ from casemate.policy.compile import (
 from casemate.policy.compile.cel import Variable
 from casemate.policy.compile.estimate import Size
 from casemate.policy.compile.gaps import Gap
+from casemate.policy.compile.objects import Object, part
 from casemate.policy.compile.tables import Tables
-
-Object: TypeAlias = dict[str, object]
 
 API_VERSION: Final = "admissionregistration.k8s.io/v1"
 NAME: Final = "casemate-isolation"
@@ -66,25 +65,34 @@ class Compiled:
     gaps: tuple[Gap, ...] = ()
 
 
-def compile(  # noqa: A001
-    made: Tables,
-    *,
-    partial: bool,
-    version: str,
-    target: str = "Kubernetes by itself",
-    authorizes: bool = True,
-) -> Compiled:
+def compile(made: Tables, *, partial: bool, version: str) -> Compiled:  # noqa: A001
     """The admission policies that do what the documents of these tables say.
 
-    `version` is the cluster's, such as `1.36`; `target` is who runs them, for messages, and `authorizes` whether their
-    expressions can ask what a service account may do. Raises `RefusedError` when something would be left open and
-    `partial` is not set, `InputError` when it would pass the API server's limits.
+    `version` is the cluster's, such as `1.36`. Raises `RefusedError` when something would be left open and `partial` is
+    not set, `InputError` when it would pass the API server's limits.
     """
     parsed = parse_version(version)
-    found = (*gaps.of_cel(made), *gaps.of_rights(made, authorizes=authorizes), *_gaps(made, parsed))
+    found = (*gaps.of_cel(made), *gaps.of_authorizers(made), *_gaps(made, parsed))
     if not partial:
-        gaps.refuse(found, target)
-    objects = _objects(made if authorizes else made.without_rights(), parsed)
+        gaps.refuse(found, "Kubernetes by itself")
+    return _compiled(made, parsed, found)
+
+
+def compile_for(engine: str, made: Tables, *, partial: bool, version: str) -> Compiled:
+    """The same for an engine that evaluates these expressions in a webhook of its own.
+
+    It sets defaults whatever the cluster's version is, and its expressions have no authorizer to ask what a service
+    account may do.
+    """
+    parse_version(version)
+    found = (*gaps.of_cel(made), *gaps.without_authorizers(made), *_gaps(made, MUTATING_SINCE))
+    if not partial:
+        gaps.refuse(found, engine)
+    return _compiled(made.without_rights(), MUTATING_SINCE, found)
+
+
+def _compiled(made: Tables, version: tuple[int, int], found: tuple[Gap, ...]) -> Compiled:
+    objects = _objects(made, version)
     found_by = selection.index([selection.of_policy(each) for each in made.policies])
     for each in objects:
         cost.check(each, {"candidates": Size(found_by.most), "asked": Size(_RECONFIGURING)})
@@ -264,6 +272,4 @@ def _marked(made: Object, found: Sequence[Gap]) -> Object:
     leaving = [str(each) for each in found if each.open]
     if not leaving or str(made["kind"]).endswith("Binding"):
         return made
-    metadata = made["metadata"]
-    assert isinstance(metadata, dict)
-    return {**made, "metadata": {**metadata, "annotations": {_GAPS: "\n".join(leaving)}}}
+    return {**made, "metadata": {**part(made, "metadata"), "annotations": {_GAPS: "\n".join(leaving)}}}

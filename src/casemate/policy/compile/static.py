@@ -14,7 +14,8 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from casemate.errors import InputError
-from casemate.policy.compile.native import MUTATING_SINCE, Compiled, Object, parse_version
+from casemate.policy.compile.native import MUTATING_SINCE, Compiled, parse_version
+from casemate.policy.compile.objects import Object, name_of, part, spec_of
 
 SUFFIX: Final = ".static.k8s.io"
 VALIDATING: Final = "validating"
@@ -57,10 +58,8 @@ def configuration(root: PurePosixPath, folders: Iterable[str]) -> Object:
 
 
 def _renamed(made: Object) -> Object:
-    metadata, spec = made["metadata"], made["spec"]
-    assert isinstance(metadata, dict)
-    assert isinstance(spec, dict)
-    renamed: Object = {**made, "metadata": {**metadata, "name": f"{metadata['name']}{SUFFIX}"}}
+    spec = spec_of(made)
+    renamed: Object = {**made, "metadata": {**part(made, "metadata"), "name": f"{name_of(made)}{SUFFIX}"}}
     if "policyName" in spec:
         renamed["spec"] = {**spec, "policyName": f"{spec['policyName']}{SUFFIX}"}
     return renamed
