@@ -47,6 +47,14 @@ class Runtimes:
         row = _best(self.runtimes, "sounds", name, {}) if self.of_class(name) is None else None
         return row.boundary if row else self.boundary_of_class(name)
 
+    def promised(self, class_name: str, handler: str, selector: Mapping[str, str] | None = None) -> Boundary:
+        """What a class with that handler is held to: what people take its name for, else what its handler's name says.
+
+        `selector` is the RuntimeClass's node selector; without a class the name is empty.
+        """
+        row = self.of_class(class_name, selector) or _best(self.runtimes, "sounds", class_name, {})
+        return row.boundary if row else self.boundary_of_handler(handler)
+
     def class_names(self, handler: str) -> tuple[str, ...]:
         """Names under which Pods may ask for the handler without a RuntimeClass document (`runsc`: gvisor, runsc).
 

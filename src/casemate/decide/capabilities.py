@@ -4,7 +4,8 @@
    out; the larger set counts).
 2. `add: [ALL]` fills the set, else `drop: [ALL]` empties it; then single names are dropped, and single names added
    (containerd, internal/cri/server/container_create: the order of WithAddedCapabilities and WithDroppedCapabilities).
-3. Names are read with or without `CAP_`, in any case.
+3. Names are read in any case. To add one, `CAP_` may stand before it (CRI-O takes it away); to drop one it may not:
+   containerd puts it before every name, knows no CAP_CAP_NET_RAW, and drops nothing (pkg/cri/opts, WithCapabilities).
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ EVERY: Final = " ".join(sorted(_DEFAULT | _BEYOND))
 
 @lru_cache(maxsize=512)
 def named(name: str) -> str:
-    """A capability as the API names it: upper case, without `CAP_`."""
+    """An added capability as the API names it: upper case, without `CAP_`."""
     return name.upper().removeprefix("CAP_")
 
 
 @lru_cache(maxsize=512)
 def effective(add: tuple[str, ...], drop: tuple[str, ...]) -> str:
     """The capabilities of a container that is not privileged, with spaces between."""
-    added, dropped = {named(each) for each in add}, {named(each) for each in drop}
+    added, dropped = {named(each) for each in add}, {each.upper() for each in drop}
     start = _DEFAULT | _BEYOND if "ALL" in added else frozenset() if "ALL" in dropped else _DEFAULT
     return " ".join(sorted((start - dropped) | (added - {"ALL"})))
 
@@ -43,4 +44,4 @@ def effective(add: tuple[str, ...], drop: tuple[str, ...]) -> str:
 @lru_cache(maxsize=512)
 def drops_all(drop: tuple[str, ...]) -> bool:
     """Whether nothing of the default set is kept."""
-    return "ALL" in {named(each) for each in drop}
+    return "ALL" in {each.upper() for each in drop}

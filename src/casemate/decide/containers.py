@@ -27,6 +27,8 @@ _APPARMOR: Final = "container.apparmor.security.beta.kubernetes.io/"
 _ANNOTATED: Final = {"runtime/default": "RuntimeDefault", "unconfined": "Unconfined"}
 _LIMITED: Final = ("cpu", "memory")
 _CONFIGURATION: Final = frozenset({"configMap", "secret", "projected"})
+_SELINUX: Final = ("container_t", "container_init_t", "container_kvm_t", "container_engine_t")
+"""What Pod Security Standards, Baseline, allows; of another type nobody knows here what it confines."""
 _LAST_USER: Final = 2**31 - 1
 _NO_CONTEXT = SecurityContext()
 _NO_POD_CONTEXT = PodSecurityContext()
@@ -192,6 +194,8 @@ def _confinement(
     if selinux is not None:
         facts.mark("selinux-options", fields.selinux)
         facts.value("selinux-type", selinux.type or "", fields.selinux)
+        if (selinux.type or _SELINUX[0]) not in _SELINUX or selinux.user or selinux.role:
+            facts.mark("selinux-beyond", fields.selinux)
 
 
 def confined_by(profile: SeccompProfile) -> str:
@@ -245,6 +249,8 @@ def _behaviour(facts: Facts, container: AnyContainer, fields: _Fields) -> None:
         facts.value("command", word, f"{fields.container}.args")
     if runs_probes(container):
         facts.mark("exec-probe", fields.container)
+    if _names_host(container):
+        facts.mark("probe-host", fields.container)
 
 
 def runs_probes(container: AnyContainer) -> bool:
@@ -254,6 +260,17 @@ def runs_probes(container: AnyContainer) -> bool:
             return True
     hooks = container.lifecycle
     return hooks is not None and any(hook and hook.exec for hook in (hooks.postStart, hooks.preStop))
+
+
+def _names_host(container: AnyContainer) -> bool:
+    """Whether a probe or hook names a host: the kubelet connects there from the node's network."""
+    hooks = container.lifecycle
+    handlers = (container.livenessProbe, container.readinessProbe, container.startupProbe)
+    return any(
+        handler is not None
+        and ((handler.httpGet is not None and handler.httpGet.host) or (handler.tcpSocket and handler.tcpSocket.host))
+        for handler in (*handlers, *((hooks.postStart, hooks.preStop) if hooks else ()))
+    )
 
 
 def _environment(facts: Facts, container: AnyContainer, fields: _Fields) -> None:

@@ -12,6 +12,9 @@ from typing import Final, TypeAlias
 
 Places: TypeAlias = tuple[str, ...]
 
+Values: TypeAlias = tuple[tuple[str, str], ...]
+"""Texts with their places."""
+
 POD: Final[Places] = ("",)
 """Holds for the workload as a whole, not for one field."""
 
@@ -21,7 +24,7 @@ class Facts:
     """`marks` are plain facts, `values` those with a text, such as a capability's name, and the text's place."""
 
     marks: dict[str, Places] = field(default_factory=dict)
-    values: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    values: dict[str, Values] = field(default_factory=dict)
     containers: list[str] = field(default_factory=list)
 
     def mark(self, name: str, place: str = "") -> None:

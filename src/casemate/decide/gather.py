@@ -54,12 +54,22 @@ def _identity(facts: Facts, workload: Workload) -> None:
     )
     if annotations := workload.metadata.annotations:
         facts.values["annotation"] = tuple((f"{key}={text}", "") for key, text in annotations.items())
+        if any(key.startswith(_RECONFIGURING) and not key.startswith(_SIZING) for key in annotations):
+            facts.mark("reconfigured")
     if "helm.sh/hook" in workload.object_annotations or "helm.sh/hook" in annotations:
         facts.mark("helm-test")
     if workload.kind == "Pod" and _is_static(workload):
         facts.mark("static-pod")
     for name in workload.unknown_fields:
         facts.mark("unknown-field", name)
+
+
+_RECONFIGURING: Final = ("io.katacontainers.", "dev.gvisor.", "run.oci.", "com.github.containers.virtcontainers.")
+_SIZING: Final = (
+    *(f"io.katacontainers.config.hypervisor.default_{size}" for size in ("vcpus", "max_vcpus", "memory", "maxmemory")),
+    *("io.katacontainers.config.runtime.create_container_timeout", "io.katacontainers.config.hypervisor.memory_slots"),
+    *("dev.gvisor.spec.mount.", "dev.gvisor.empty-dir."),
+)
 
 
 def _labels(facts: Facts, workload: Workload, namespace: dict[str, str]) -> None:

@@ -13,8 +13,10 @@
    below a read-only mount only costs `hardened`: sandboxes and guests hold the whole tree.
 5. Shims that run native programs as plain containers (containerd/runwasi, container/executor.rs) draw no boundary
    unless every image is known to be a Wasm module. Where only the class's name says Wasm, it may be one of those.
-6. Annotations that reconfigure a sandbox from within the Pod (`io.katacontainers.config.*`, `dev.gvisor.flag.*`) make
-   its boundary unknown where they can open it: whether the node honours them is not known from here.
+6. Annotations that reconfigure a sandbox from within the Pod (`io.katacontainers.*`, `dev.gvisor.*`) make its boundary
+   unknown, but for those that are known to change sizes and caches only: whether the node honours them is not known
+   here. For the same reason `hardened` is not earned with annotations that give a container of runc or crun devices,
+   hooks or another profile.
 7. A runtime whose version, where known, lacks the fix of an escape that it alone stands against is `shared`.
 """
 
@@ -33,12 +35,9 @@ from casemate.model.assessment import Has, Reason, State
 from casemate.model.boundary import Boundary
 
 _HOST_NAMESPACES: Final = AnyOf((Is("host-network"), Is("host-pid"), Is("host-ipc"), Is("host-process")))
-_WEAKENING: Final = (
-    *(f"io.katacontainers.config.hypervisor.{key}" for key in ("path", "ctlpath", "jailer_path", "firmware*")),
-    *(f"io.katacontainers.config.hypervisor.{key}" for key in ("virtio_fs_*", "kernel*", "image*", "initrd*")),
-    *(f"io.katacontainers.config.hypervisor.{key}" for key in ("enable_iommu*", "file_mem_backend", "entropy_source")),
-    *("io.katacontainers.config.agent.*", "io.katacontainers.config.runtime.disable_guest_seccomp"),
-    *("dev.gvisor.flag.*", "dev.gvisor.internal.*", "run.oci.handler", "run.oci.hooks*", "run.oci.systemd*"),
+_CONFIGURING: Final = (
+    *("run.oci.*", "org.systemd.property.*", "io.kubernetes.cri-o.*", "io.kubernetes.cri.*", "cdi.k8s.io/*"),
+    *("*.crio.io", "*.crio.io/*", "*.cri-o.io", "*.cri-o.io/*", "*.nri.io/*", "*.nri.containerd.io/*"),
 )
 
 
@@ -69,7 +68,9 @@ PARTS: Final = (
     Part("own-namespaces", _HOST_NAMESPACES, "shares namespaces of the host"),
     Part("masked-proc", Is("proc-mount", ("Unmasked",)), "sees /proc unmasked", "mask /proc"),
     Part("apparmor", Is("apparmor", ("Unconfined",)), "has AppArmor switched off", "leave AppArmor on"),
-    Part("selinux", Is("selinux-type", ("spc_t", "unconfined_t", "container_runtime_t")), "has SELinux switched off"),
+    Part("selinux", Is("selinux-beyond"), "has an SELinux label that may confine nothing"),
+    Part("own-configuration", Is("annotation", _CONFIGURING), "has annotations that may change how it is confined"),
+    Part("own-sockets", Is("host-socket"), "talks to a program of the node"),
     Part("own-mounts", Is("host-door", ("door-below",)), "may write what is mounted below a directory of the node"),
     Part("linux", Is("windows"), "is for Windows"),
 )
@@ -96,7 +97,7 @@ def rules(questions: Questions) -> Rules:
         tuple(
             (door, questions.condition(Is("host-door", (door.id,)))) for door in doors().values() if door.by != "below"
         ),
-        questions.condition(Is("annotation", _WEAKENING)),
+        questions.condition(Is("reconfigured")),
         questions.condition(AnyOf((Is("class-runs-native"), Is("class-may-run-native")))),
     )
 

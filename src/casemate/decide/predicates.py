@@ -11,12 +11,13 @@ A text is compared once, however many workloads have it; a question is asked onc
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 from casemate.catalogue.conditions import AllOf, AnyOf, Is, Not, When, asked
 from casemate.decide import matching
-from casemate.decide.facts import POD, Facts, Places
+from casemate.decide.facts import POD, Facts, Places, Values
 from casemate.decide.matching import Matcher
 
 Answers: TypeAlias = dict[int, Places]
@@ -92,22 +93,13 @@ class Questions:
 
     def answers(self, facts: Facts) -> Answers:
         """Where each question holds for a workload."""
-        found: Answers = {}
-        several: dict[int, dict[str, None]] = {}
         marks, texts, keyed = self._marks, self._texts, self._keyed
-        for name, places in facts.marks.items():
-            if name in marks:
-                found[marks[name]] = places
+        found = {marks[name]: places for name, places in facts.marks.items() if name in marks}
         for name, values in facts.values.items():
             asked = texts.get(name) or keyed.get(name)
-            if asked is None:
-                continue
-            for text, place in values:
-                for number in asked.fitting(text):
-                    if number not in several:
-                        several[number] = dict.fromkeys(found.get(number, ()))
-                    several[number][place] = None
-        return found | {number: tuple(places) for number, places in several.items()}
+            if asked:
+                found.update(asked.answers(values))
+        return found
 
     def also(self, answers: Answers, name: str, text: str = "") -> Answers:
         """The answers with one more fact, which is known only after the others: a mark, or a text of a predicate."""
@@ -172,19 +164,29 @@ class _Texts:
     def __init__(self) -> None:
         self._asked: list[tuple[int, Matcher]] = []
         self._known: dict[str, tuple[int, ...]] = {}
+        self._answers: dict[Values, Answers] = {}
 
     def add(self, number: int, matcher: Matcher) -> None:
         self._asked.append((number, matcher))
         self._known.clear()
+        self._answers.clear()
 
-    def fitting(self, text: str) -> tuple[int, ...]:
+    def answers(self, values: Values) -> Answers:
+        """Where the questions hold. Most workloads have the same few texts at the same places."""
+        answers = self._answers
+        if values not in answers:
+            if len(answers) >= _KEPT:
+                answers.clear()
+            answers[values] = _answers(values, self._fitting)
+        return answers[values]
+
+    def _fitting(self, text: str) -> tuple[int, ...]:
         known = self._known
-        if text in known:
-            return known[text]
-        if len(known) >= _KEPT:
-            known.clear()
-        fitting = known[text] = tuple(number for number, fits in self._asked if fits(text))
-        return fitting
+        if text not in known:
+            if len(known) >= _KEPT:
+                known.clear()
+            known[text] = tuple(number for number, fits in self._asked if fits(text))
+        return known[text]
 
 
 class _Keyed:
@@ -198,7 +200,11 @@ class _Keyed:
         self._asked.append((number, of))
         self._known.clear()
 
-    def fitting(self, text: str) -> Iterable[int]:
+    def answers(self, values: Values) -> Answers:
+        """Where the questions hold."""
+        return _answers(values, self._fitting)
+
+    def _fitting(self, text: str) -> Iterable[int]:
         key, _, value = text.partition("=")
         known = self._known
         if key not in known:
@@ -208,6 +214,14 @@ class _Keyed:
             known[key] = tuple((number, test) for number, test in tests if test)
         asked = known[key]
         return [number for number, fits in asked if fits(value)] if asked else ()
+
+
+def _answers(values: Values, fitting: Callable[[str], Iterable[int]]) -> Answers:
+    found: defaultdict[int, dict[str, None]] = defaultdict(dict)
+    for text, place in values:
+        for number in fitting(text):
+            found[number][place] = None
+    return {number: tuple(places) for number, places in found.items()}
 
 
 def _is(number: int) -> Condition:

@@ -266,11 +266,57 @@ def test_what_is_mounted_below_a_read_only_directory_costs_hardened_only(path):
     [
         ("kata", "io.katacontainers.config.hypervisor.virtio_fs_extra_args"),
         ("kata", "io.katacontainers.config.hypervisor.kernel_params"),
+        ("kata", "io.katacontainers.config_path"),
+        ("kata", "io.katacontainers.pkg.oci.bundle_path"),
+        ("kata", "io.katacontainers.config.runtime.disable_new_netns"),
+        ("kata", "io.katacontainers.config.hypervisor.what_comes_next"),
         ("gvisor", "dev.gvisor.flag.host-uds"),
+        ("gvisor", "dev.gvisor.spec.rootfs.source"),
+        ("gvisor", "dev.gvisor.tar.rootfs.upper"),
     ],
 )
 def test_an_annotation_that_reconfigures_the_sandbox_makes_it_unknown(name, annotation):
     assert has(under(name), annotations={annotation: "x"}).boundary is Boundary.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        "seccomp-profile.kubernetes.cri-o.io/app",
+        "io.kubernetes.cri-o.Devices",
+        "devices.crio.io",
+        "run.oci.hooks.stdout",
+        "org.systemd.property.DeviceAllow",
+        "cdi.k8s.io/gpu",
+        "mounts.nri.io/container.app",
+    ],
+)
+def test_an_annotation_that_may_open_a_plain_container_costs_hardened(annotation):
+    found = has(HARDENED, annotations={annotation: "x"})
+    assert found.boundary is Boundary.SHARED
+    assert "own-configuration" in reasons(found)
+
+
+@pytest.mark.parametrize(
+    ("change", "lacks"),
+    [
+        ({"capabilities": {"drop": ["CAP_ALL"]}}, "capabilities-dropped"),
+        ({"seLinuxOptions": {"type": "super_t"}}, "selinux"),
+        ({"seLinuxOptions": {"user": "system_u"}}, "selinux"),
+        ({"runAsUser": 4294967296}, "non-root"),
+    ],
+)
+def test_what_only_looks_like_a_part_of_hardened_is_none(change, lacks):
+    spec = yaml.safe_load(HARDENED)
+    spec["containers"][0]["securityContext"] |= change
+    found = has(yaml.safe_dump(spec))
+    assert found.boundary is Boundary.SHARED
+    assert lacks in reasons(found)
+
+
+def test_a_socket_of_an_unknown_program_of_the_node_costs_hardened():
+    found = has(mounting(HARDENED, "{path: /run/agent/api.sock}", ", readOnly: true, recursiveReadOnly: Enabled"))
+    assert "own-sockets" in reasons(found)
 
 
 def test_an_annotation_of_size_changes_nothing():
