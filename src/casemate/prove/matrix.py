@@ -6,8 +6,8 @@ Rules:
    node is overlooked. A class that reaches no node is not proven anywhere.
 2. Classes are the API server's, as they are now. What counts is the handler that the class names now, so one that was
    pointed elsewhere after the nodes were proven is judged by where it points.
-3. What was observed of that handler on that node is weighed against what the class's name promises; where the catalogue
-   does not know the class, against what the handler's does.
+3. What was observed of that handler on that node is weighed against what the class's name promises, or what it sounds
+   like (`kata-prod`); where the catalogue does not know the class, against what the handler's name does.
 4. Where nothing that counts was published, or the node has no such handler, nothing is shown.
 5. Where a probe Pod was made, it counts as well: the API server must have kept its class, and the scheduler its node;
    the node's prober must have found its sandbox, by the Pod's uid, under the handler that the class names, and its
@@ -105,7 +105,11 @@ def _proof(
         return _unprovable(each, node, catalogue, on_node("statement", None, value))
     own = tuple(one for one in of_handler.observations if one.id != _NAME)
     seen = (*own, *(_of_pod(each, node, probed) if probed else ()))
-    return _concluded(replace(of_handler, subject=f"class/{each.name}"), _named(each, catalogue), seen)
+    return _concluded(
+        replace(of_handler, subject=f"class/{each.name}"),
+        catalogue.promised(each.name, each.handler, each.selector),
+        seen,
+    )
 
 
 def _of_pod(each: ClassObject, node: NodeObject, probed: Probed) -> Iterator[Observation]:
@@ -142,7 +146,7 @@ def _unprovable(each: ClassObject, node: NodeObject, catalogue: Runtimes, seen: 
         seconds=0.0,
         time=0.0,
     )
-    return _concluded(nothing, _named(each, catalogue), (seen,))
+    return _concluded(nothing, catalogue.promised(each.name, each.handler, each.selector), (seen,))
 
 
 def _concluded(proof: Proof, named: Boundary, seen: tuple[Observation, ...]) -> Proof:
@@ -150,8 +154,3 @@ def _concluded(proof: Proof, named: Boundary, seen: tuple[Observation, ...]) -> 
     observations = seen if named is not Boundary.UNKNOWN else (nameless, *seen)
     shown, result = rules.conclude(named, observations)
     return replace(proof, named=named, shown=shown, result=result, observations=observations)
-
-
-def _named(each: ClassObject, catalogue: Runtimes) -> Boundary:
-    row = catalogue.of_class(each.name, each.selector)
-    return row.boundary if row else catalogue.boundary_of_handler(each.handler)

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from casemate.catalogue import runtimes
-from casemate.catalogue.runtimes import Runtimes
 from casemate.engine import node
 from casemate.engine.containerd import process
 from casemate.engine.cri import cri_pb2 as pb
+from casemate.engine.cri.born import handler_of
 from casemate.engine.cri.client import CriClient
 from casemate.engine.instance import POD_UID_LABEL, RUN_LABEL
 from casemate.engine.paths import EnginePaths
 from casemate.engine.settings import EngineSettings
 from casemate.engine.supervise.run_record import RunFolder
 from casemate.errors import InputError
-from casemate.model.boundary import Boundary
 from casemate.model.proof import Proof
-from casemate.prove import handlers, image, keep, pods, sandbox, targets
+from casemate.prove import handlers, image, keep, pods, sandbox, targets, tasks
 from casemate.prove.configuration import Configured, configured
 from casemate.prove.declared import Declared
 from casemate.prove.handlers import Bench, Target
@@ -71,11 +71,15 @@ async def prove(place: Place, asked: Asked) -> tuple[Proof, ...]:
         async with CriClient(place.socket) as client:
             known = configured(await client.status(verbose=True))
             chosen = await _pods(client, place, asked, known)
-            bench = Bench(client, place, asked.node or node.gather().name, await image.bring_in(client))
-            targets_now = _targets(asked, known, chosen)
-            proofs = await handlers.prove_all(bench, targets_now) if targets_now else ()
-            standing = await _standing(bench, asked.proven, known)
-            proofs += await pods.prove_pods(bench, chosen, (*standing, *proofs))
+            name, prober = asked.node or node.gather().name, await image.bring_in(client)
+            bench = Bench(client, place, name, prober, frozenset(_monitors(known)))
+            try:
+                targets_now = _targets(asked, known, chosen)
+                proofs = await handlers.prove_all(bench, targets_now) if targets_now else ()
+                standing = await _standing(bench, asked.proven, known)
+                proofs += await pods.prove_pods(bench, chosen, (*standing, *proofs))
+            finally:
+                image.clear()
         keep.keep(place.kept, proofs, (place.configuration, *_files(known)))
         return proofs
 
@@ -96,6 +100,13 @@ async def sweep(place: Place) -> None:
     with sandbox.alone(place):
         async with CriClient(place.socket) as client:
             await sandbox.remove_all(client, place)
+        image.clear()
+
+
+def _monitors(known: Mapping[str, Configured]) -> Iterator[tuple[int, int]]:
+    for path in {each.monitor for each in known.values() if each.monitor}:
+        with suppress(OSError):
+            yield tasks.identity(path)
 
 
 def _targets(asked: Asked, known: Mapping[str, Configured], chosen: Sequence[RunningPod]) -> tuple[Target, ...]:
@@ -125,7 +136,7 @@ async def _pods(
         chosen = [each for _, each in sorted(found.items()) if each.id in busy]
     else:
         chosen = [_named(name, found) for name in asked.pods]
-    return tuple(_running(each, place, asked.declared, default) for each in chosen)
+    return tuple([_running(each, place, asked.declared, default, await handler_of(client, each)) for each in chosen])
 
 
 def _named(name: str, found: Mapping[str, pb.PodSandbox]) -> pb.PodSandbox:
@@ -137,9 +148,11 @@ def _named(name: str, found: Mapping[str, pb.PodSandbox]) -> pb.PodSandbox:
     return found[fitting[0]]
 
 
-def _running(each: pb.PodSandbox, place: Place, declared: Declared | None, default: str) -> RunningPod:
+def _running(
+    each: pb.PodSandbox, place: Place, declared: Declared | None, default: str, told: str | None
+) -> RunningPod:
     uid = each.labels.get(POD_UID_LABEL) or each.metadata.uid
-    born = each.runtime_handler or default
+    born = "" if told is None else told or default
     if declared:
         class_name, expected = declared.of_pod(uid, default)
     else:
@@ -151,14 +164,9 @@ def _running(each: pb.PodSandbox, place: Place, declared: Declared | None, defau
         sandbox=each.id,
         expected=expected,
         born=born,
-        named=_promise(class_name, expected or born, runtimes.load()),
+        named=runtimes.load().promised(class_name, expected or born),
         marker=f"pod{uid}",
     )
-
-
-def _promise(class_name: str, handler: str, catalogue: Runtimes) -> Boundary:
-    row = catalogue.of_class(class_name) if class_name else None
-    return row.boundary if row else catalogue.boundary_of_handler(handler)
 
 
 def _asked_for(place: Place, each: pb.PodSandbox, uid: str) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """Which handlers and classes are to be proven, and what their names promise.
 
-1. A handler promises the catalogue's boundary for its name; a class that for the class's.
+1. A handler promises the catalogue's boundary for its name; a class that for the class's, or of what it sounds like.
 2. A class without a RuntimeClass means the handler whose runtime has that name in the catalogue, as for `casemate run`.
 3. What the engine cannot start is to be proven all the same: that it cannot be is an answer.
 """
@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from casemate.catalogue.runtimes import Runtimes
 from casemate.errors import InputError
+from casemate.model.boundary import Boundary
 from casemate.prove.configuration import Configured
 from casemate.prove.handlers import Target
 
@@ -24,7 +25,10 @@ def handlers(names: Sequence[str], known: Mapping[str, Configured], catalogue: R
             where="--runtime",
             fix=f"use some of: {', '.join(sorted(known))}",
         )
-    return tuple(_handler(known[name], catalogue) for name in (names or sorted(known)))
+    return tuple(
+        _target(f"handler/{name}", catalogue.boundary_of_handler(name), known[name], catalogue)
+        for name in (names or sorted(known))
+    )
 
 
 def classes(
@@ -34,11 +38,11 @@ def classes(
     return tuple(_class(name, documents, known, catalogue) for name in names)
 
 
-def _handler(found: Configured, catalogue: Runtimes) -> Target:
+def _target(subject: str, named: Boundary, found: Configured, catalogue: Runtimes) -> Target:
     return Target(
-        subject=f"handler/{found.handler}",
+        subject=subject,
         handler=found.handler,
-        named=catalogue.boundary_of_handler(found.handler),
+        named=named,
         program=found.program,
         wasm_only=wasm_only(found.handler, catalogue),
         configuration=found.digest,
@@ -56,15 +60,7 @@ def _class(name: str, documents: Mapping[str, str], known: Mapping[str, Configur
             where="--class",
             fix=f"its handlers: {', '.join(sorted(known))}",
         )
-    row = catalogue.of_class(name)
-    return Target(
-        subject=f"class/{name}",
-        handler=found.handler,
-        named=row.boundary if row else catalogue.boundary_of_handler(found.handler),
-        program=found.program,
-        wasm_only=wasm_only(found.handler, catalogue),
-        configuration=found.digest,
-    )
+    return _target(f"class/{name}", catalogue.promised(name, found.handler), found, catalogue)
 
 
 def wasm_only(handler: str, catalogue: Runtimes) -> bool:

@@ -86,3 +86,18 @@ def test_every_row_says_where_it_is_known_from() -> None:
     rows = runtimes.load().runtimes
     assert len({row.id for row in rows}) == len(rows)
     assert all(row.source and row.boundary is not Boundary.UNKNOWN for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "handler", "boundary"),
+    [
+        ("gvisor", "runc", Boundary.SANDBOX),
+        ("kata-prod", "runc", Boundary.VM),
+        ("kata-cc-prod", "kata-qemu", Boundary.CONFIDENTIAL),
+        ("prod", "runc", Boundary.SHARED),
+        ("prod", "ours", Boundary.UNKNOWN),
+        ("", "runsc", Boundary.SANDBOX),
+    ],
+)
+def test_a_class_is_held_to_its_name_and_else_to_its_handlers(name: str, handler: str, boundary: Boundary) -> None:
+    assert runtimes.load().promised(name, handler) is boundary

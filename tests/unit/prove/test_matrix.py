@@ -57,6 +57,11 @@ def test_a_class_is_proven_where_its_handler_is() -> None:
     assert (found.named, found.shown, found.result) == (Boundary.SANDBOX, Boundary.SANDBOX, Result.PROVEN)
 
 
+def test_a_class_is_held_to_what_it_sounds_like() -> None:
+    found = judged(ClassObject("kata-prod", "runc", {}), RUNC)
+    assert (found.named, found.shown, found.result) == (Boundary.VM, Boundary.SHARED, Result.WEAKER)
+
+
 def test_a_class_that_points_at_runc_now_is_weaker_though_the_node_is_honest() -> None:
     found = judged(LIAR, RUNC, RUNSC)
     assert (found.handler, found.shown, found.result) == ("runc", Boundary.SHARED, Result.WEAKER)
