@@ -28,10 +28,9 @@ from casemate.catalogue.runtimes import Runtimes
 from casemate.model.boundary import Boundary
 from casemate.model.proof import Observation, Proof
 from casemate.prove import rules
-from casemate.prove.observed import on_node
+from casemate.prove.observed import NAME, nameless, on_node
 from casemate.prove.published import NOTHING, Published
 
-_NAME: Final = "name"
 _HANDLER: Final = "handler"
 
 
@@ -103,7 +102,7 @@ def _proof(
     if of_handler is None:
         value = published.refused or f"the node has no handler {each.handler}"
         return _unprovable(each, node, catalogue, on_node("statement", None, value))
-    own = tuple(one for one in of_handler.observations if one.id != _NAME)
+    own = tuple(one for one in of_handler.observations if one.id != NAME)
     seen = (*own, *(_of_pod(each, node, probed) if probed else ()))
     return _concluded(
         replace(of_handler, subject=f"class/{each.name}"),
@@ -150,7 +149,6 @@ def _unprovable(each: ClassObject, node: NodeObject, catalogue: Runtimes, seen: 
 
 
 def _concluded(proof: Proof, named: Boundary, seen: tuple[Observation, ...]) -> Proof:
-    nameless = on_node(_NAME, None, f"the catalogue knows no boundary for {proof.subject}")
-    observations = seen if named is not Boundary.UNKNOWN else (nameless, *seen)
+    observations = (*nameless(proof.subject, named), *seen)
     shown, result = rules.conclude(named, observations)
     return replace(proof, named=named, shown=shown, result=result, observations=observations)

@@ -8,6 +8,9 @@ from casemate.model.boundary import Boundary
 from casemate.model.proof import Observation, Side
 from casemate.prove.tasks import Task
 
+NAME = "name"
+"""The observation that nothing is named."""
+
 _SHOWN = 4
 
 
@@ -42,6 +45,14 @@ def on_node(name: str, supports: Boundary | None, value: str) -> Observation:
 def said(name: str, supports: Boundary, value: str) -> Observation:
     """What was said inside."""
     return Observation(id=name, side=Side.INSIDE, value=value, supports=supports)
+
+
+def nameless(subject: str, named: Boundary) -> tuple[Observation, ...]:
+    """What is to be said where the catalogue knows no boundary for a subject's name; nothing where it does."""
+    if named is not Boundary.UNKNOWN:
+        return ()
+    value = f"the catalogue knows no boundary for {subject}: nothing is named that could be shown"
+    return (on_node(NAME, None, value),)
 
 
 def programs(tasks: Sequence[Task]) -> str:

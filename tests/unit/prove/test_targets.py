@@ -37,5 +37,5 @@ def test_handlers_come_in_the_order_of_their_names() -> None:
 
 
 def test_a_class_that_means_no_handler_is_told_with_those_there_are() -> None:
-    with pytest.raises(InputError, match="class 'kata' means no handler of this engine\n.*runc, runsc, wasm"):
+    with pytest.raises(InputError, match=r"class 'kata' means no handler of this engine\n.*runc, runsc, wasm"):
         targets.classes(("kata",), {}, KNOWN, runtimes.load())
