@@ -95,10 +95,16 @@ def _listed(ids: list[str]) -> str:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    return textwrap.wrap(
-        text, max(width, 40), initial_indent=_INDENT, subsequent_indent=_INDENT, break_long_words=False,
-        break_on_hyphens=False,
-    )  # fmt: skip
+    """Indented lines that break between words only. `textwrap` would take longer than all the rest of a table."""
+    most = max(width, 40) - len(_INDENT)
+    first, *words = text.split(" ")
+    lines = [first]
+    for word in words:
+        if len(lines[-1]) + 1 + len(word) <= most:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return [_INDENT + line.strip(" ") for line in lines if line]
 
 
 def _summary(assessment: Assessment, width: int, paint: _Paint) -> Iterator[str]:
