@@ -13,6 +13,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator
+from functools import lru_cache
 
 from casemate.model.assessment import Assessed, Finding
 from casemate.model.boundary import Boundary
@@ -61,9 +62,14 @@ def _digest(key: str, need: Boundary, has: Boundary, finding: Finding) -> str:
 def named(path: str, spec: PodSpec) -> str:
     """The path with containers' names in place of their numbers: `containers[web].image`."""
 
-    def name(match: re.Match[str]) -> str:
-        containers = getattr(spec, match[1]) or ()
-        index = int(match[2])
-        return f"{match[1]}[{containers[index].name}]" if index < len(containers) else match[0]
+    text, *containers = _parts(path)
+    for kind, index, after in zip(*(containers[part::3] for part in range(3)), strict=True):
+        listed = getattr(spec, kind) or ()
+        text += f"{kind}[{listed[int(index)].name if int(index) < len(listed) else index}]{after}"
+    return text
 
-    return _CONTAINER.sub(name, path)
+
+@lru_cache(maxsize=4096)
+def _parts(path: str) -> tuple[str, ...]:
+    """What stands before the first container, then each one's list, its index, and what stands after it."""
+    return tuple(_CONTAINER.split(path))
