@@ -60,14 +60,14 @@ def layout_of(outline: Outline) -> Layout:
 
 def _known(heads: tuple[Head, ...]) -> Layout | None:
     """The layout of these heads, from the second document on that has them."""
-    if heads in _LAYOUTS:
-        layout = _LAYOUTS[heads] = _LAYOUTS[heads] or Layout(heads)
-        return layout
-    if len(heads) <= _LONGEST:
+    layout = _LAYOUTS.get(heads)
+    if layout is None and heads in _LAYOUTS:
+        layout = _LAYOUTS[heads] = Layout(heads)
+    elif layout is None and len(heads) <= _LONGEST:
         if len(_LAYOUTS) >= _KEPT:
             _LAYOUTS.clear()
         _LAYOUTS[heads] = None
-    return None
+    return layout
 
 
 _LAYOUTS: Final[dict[tuple[Head, ...], Layout | None]] = {}
@@ -109,7 +109,7 @@ class Layout:
         numbered = made.__getitem__
         for keys, members in self._collections:
             inner = map(numbered, members)
-            made.append(list(inner) if keys is None else dict(zip(keys, inner, strict=False)))
+            made.append(list(inner) if keys is None else dict(zip(keys, inner)))  # noqa: B905 - `strict` costs a quarter
         return made[-1] if self._collections else None
 
     def object(self, line: int) -> Path | None:
