@@ -12,10 +12,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,12 +57,14 @@ class Target:
 
 @dataclass
 class Bench:
-    """What all proofs of one run share."""
+    """What all proofs of one run share. `monitors` are the files of programs of the engine's own that watch containers
+    from the node, some of them out of the Pod's cgroup: they are no part of a sandbox (CRI-O's conmon)."""
 
     client: CriClient
     place: Place
     node: str
     prober: Prober
+    monitors: frozenset[tuple[int, int]] = frozenset()
     kernel: NodeKernel = field(default_factory=node_kernel.look)
     digests: Digests = field(default_factory=Digests)
     examined: dict[Path, Examined | None] = field(default_factory=dict)
@@ -202,6 +203,10 @@ async def _look(bench: Bench, target: Target, program: Examined | None, where: S
         for tried in tries:
             tried.found = _find(seen, mine, tried.word, bench.kernel)
         alive = await _alive(bench, first)
+        if bench.prober.mounted:
+            lies_there = await _is_mounted(bench, seen, first.container, sent)
+        else:
+            lies_there = _lies_there(bench, seen, processes.pause, first.container, sent)
     return Facts(
         wasm_only=target.wasm_only,
         whole_node=tasks.sees_whole_node(),
@@ -212,7 +217,7 @@ async def _look(bench: Bench, target: Target, program: Examined | None, where: S
         processes=processes,
         report=inside.decode(prober.said) if prober.said else None,
         prober=bench.prober.digests[sent],
-        prober_found=_lies_there(bench, seen, processes.pause, first.container, sent),
+        prober_found=lies_there,
         control=bench.control,
     )
 
@@ -232,7 +237,7 @@ async def _challenge(
 async def _ask(bench: Bench, where: Sandbox, tried: _Tried, name: str, program: str) -> None:
     """Start a container with a challenge, and wait for its answer."""
     try:
-        tried.container = await sandbox.run(bench.client, where, name, bench.prober.image, (program, tried.word))
+        tried.container = await sandbox.run(bench.client, where, name, bench.prober, (program, tried.word))
         line = await sandbox.first_line(bench.client, where.log(name), tried.container)
         if tried.word.encode() not in line:
             tried.refused = "what answered did not say the word"
@@ -289,7 +294,7 @@ def look_at(seen: Sequence[Seen], pause: int, program: Examined | None, bench: B
         with suppress(ProcessLookupError):
             task = tasks.look(each.pid, bench.digests)
             unread += task is None
-            read += [task] if task else []
+            read += [task] if task and task.file not in bench.monitors else []
     machines = tuple(vmm.look(each, bench.digests) for each in read if is_monitor(each))
     return Processes(tuple(read), unread, pause, program, bench.own_wasm, bench.kernel, machines)
 
@@ -305,6 +310,16 @@ def _lies_there(bench: Bench, seen: Sequence[Seen], pause: int, container: str, 
     return ""
 
 
+async def _is_mounted(bench: Bench, seen: Sequence[Seen], container: str, program: str) -> str:
+    """The digest of what was sent in, as it lies where its container has it mounted from, as its monitor sees that."""
+    if not container:
+        return ""
+    record = _recorded((await bench.client.container_record(container)).info)
+    watching = next((each.parent for each in seen if each.pid == record.pid), 0)
+    sources = [each.source for each in record.runtime_spec.mounts if each.destination == program]
+    return bench.digests.of(Path(f"/proc/{watching}/root{sources[-1]}")) if watching and sources else ""
+
+
 def _mounts(pid: int) -> list[str]:
     """Where that process has something mounted; nothing when it has ended."""
     try:
@@ -314,16 +329,31 @@ def _mounts(pid: int) -> list[str]:
     return [line.split()[4] for line in table.splitlines()]
 
 
-class _Record(msgspec.Struct):
+class _Mount(msgspec.Struct, frozen=True):
+    destination: str = ""
+    source: str = ""
+
+
+class _Specification(msgspec.Struct, frozen=True):
+    mounts: tuple[_Mount, ...] = ()
+
+
+class _Record(msgspec.Struct, frozen=True):
     pid: int = 0
+    runtime_spec: _Specification = msgspec.field(name="runtimeSpec", default_factory=_Specification)
+
+
+def _recorded(info: Mapping[str, str]) -> _Record:
+    """CRI's verbose record; nothing in it where it cannot be read."""
+    try:
+        return msgspec.json.decode(info.get("info", "{}"), type=_Record)
+    except msgspec.DecodeError:
+        return _Record()
 
 
 def process_id(status: pb.PodSandboxStatusResponse) -> int:
     """The process of a sandbox by CRI's verbose status; 0 when it does not tell."""
-    try:
-        return msgspec.convert(json.loads(status.info.get("info", "{}")), _Record).pid
-    except (ValueError, msgspec.ValidationError):
-        return 0
+    return _recorded(status.info).pid
 
 
 async def _control(bench: Bench, targets: Sequence[Target]) -> Control:

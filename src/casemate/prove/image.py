@@ -2,16 +2,21 @@
 
 1. It is made here, from our own program, the same bytes each time: its id is known before any engine is asked.
 2. Containers name it by that id. Another image under its name is not taken for it, and is put right.
+3. CRI-O takes images from registries alone. Its sandboxes' own image, which every node has, serves there, with the
+   prober mounted into it from a folder of the node in which programs may be run (not /run), while a proof lasts.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from casemate.engine.cri.client import CriClient
 from casemate.engine.install import tools
@@ -21,6 +26,9 @@ from casemate.images import build, layout, reference, store
 PROBE_IMAGE = "casemate.local/probe:1"
 PROBE = "/probe"
 MODULE = "/probe.wasm"
+
+_CRIO = "cri-o"
+_LAID_OUT = Path("/var/lib/casemate-prove")
 
 CHALLENGE_LENGTH = 64
 """Hexadecimal digits of a challenge; the module prints as many."""
@@ -49,23 +57,50 @@ _ECHO = (
 )
 
 
+class _Config(msgspec.Struct, frozen=True, rename="camel"):
+    sandbox_image: str = ""
+
+
 @dataclass(frozen=True)
 class Prober:
-    """The image as the engine has it: its id, and the digests of what is in it, by path."""
+    """The image as the engine has it: its id or name, and the digests of what is in it, by path.
+
+    `mounted` are files of the node that containers need to have there, by path (rule 3).
+    """
 
     image: str
     digests: Mapping[str, str]
+    mounted: Mapping[str, Path] = field(default_factory=dict)
 
 
 async def bring_in(client: CriClient) -> Prober:
     """See to it that the engine has the image. Raises `MissingError` before `casemate engine install`."""
     program = _program()
     digests = {PROBE: _digest(program.read_bytes()), MODULE: _digest(_ECHO)}
+    if (await client.version()).runtime_name == _CRIO:
+        own = msgspec.json.decode((await client.status(verbose=True)).info.get("config", "{}"), type=_Config)
+        return Prober(own.sandbox_image, digests, await asyncio.to_thread(_lay_out, program))
     with tempfile.TemporaryDirectory(prefix="casemate-probe-") as folder:
         image = await asyncio.to_thread(_make, Path(folder) / "probe.tar", program)
         if await client.image_status(image.id) is None:
             await asyncio.to_thread(store.add, image, reference.parse(PROBE_IMAGE), client.socket)
         return Prober(image.id, digests)
+
+
+def clear() -> None:
+    """Remove what was laid out for containers (rule 3)."""
+    shutil.rmtree(_LAID_OUT, ignore_errors=True)
+
+
+def _lay_out(program: Path) -> Mapping[str, Path]:
+    clear()
+    _LAID_OUT.mkdir(mode=0o700, parents=True)
+    files = {PROBE: program.read_bytes(), MODULE: _ECHO}
+    for path, content in files.items():
+        file = _LAID_OUT / path.strip("/")
+        file.write_bytes(content)
+        file.chmod(0o555)
+    return {path: _LAID_OUT / path.strip("/") for path in files}
 
 
 def _digest(content: bytes) -> str:

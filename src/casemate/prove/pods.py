@@ -34,8 +34,8 @@ from casemate.prove.programs import Examined
 class RunningPod:
     """A Pod with its sandbox. `expected` is the handler that its class means, `born` the one that CRI noted.
 
-    `expected` is empty where nothing declares one; `marker` is what stands in the path of its cgroup; `named` the
-    boundary that its class or handler promises.
+    `expected` is empty where nothing declares one, `born` where nobody tells it; `marker` is what stands in the path of
+    its cgroup; `named` the boundary that its class or handler promises.
     """
 
     subject: str
@@ -89,6 +89,8 @@ def _observe(pod: RunningPod, handler: Proof | None, processes: Processes) -> It
     kind = recognise(processes.tasks, processes.pause)
     if not pod.expected:
         yield on_node("handler", None, "no Pod of this node in the cluster, or none whose class it has, declares it")
+    elif not pod.born:
+        yield on_node("handler", None, "the engine does not tell the handler of its sandbox")
     elif pod.expected != pod.born:
         yield on_node("handler", Boundary.UNKNOWN, f"its class means {pod.expected}, its sandbox is of {pod.born}")
     else:

@@ -3,7 +3,7 @@
 1. Each bears a label, so that whoever comes next finds what a killed proof has left, and removes it first. One proof at
    a time works on an engine (`alone`).
 2. A prober asks for what a default Pod gets from a kubelet: seccomp RuntimeDefault, the runtime's default capabilities,
-   no privilege, kernel files masked or read-only.
+   no privilege, kernel files masked or read-only, processes of its own. It is root in there, whatever the image says.
 3. A command inside is run through CRI's streams, which tell when it has begun and let it wait.
 """
 
@@ -25,6 +25,7 @@ from casemate.engine.cri import stream
 from casemate.engine.cri.client import CriClient
 from casemate.engine.translate.security import READ_ONLY_PATHS, masked_paths
 from casemate.errors import CasemateError, IncompleteError, RuntimeFault
+from casemate.prove.image import Prober
 
 PROOF_LABEL = "casemate.dev/proof"
 """Marks sandboxes that are only made to be proven; its value is the engine's name."""
@@ -87,20 +88,25 @@ async def start(client: CriClient, handler: str, place: Place) -> Sandbox:
     await asyncio.to_thread(
         Path(config.log_directory).mkdir, parents=True
     )  # what tells of it from here on, whatever becomes of us
+    config.linux.security_context.namespace_options.pid = pb.CONTAINER
     config.linux.cgroup_parent = cgroup.pod_cgroup_path(place.name, uid, systemd=place.systemd)
     return Sandbox(await client.run_pod_sandbox(config, handler), uid, handler, config)
 
 
-async def run(client: CriClient, where: Sandbox, name: str, image: str, command: Sequence[str]) -> str:
+async def run(client: CriClient, where: Sandbox, name: str, prober: Prober, command: Sequence[str]) -> str:
     """Start a container of that name in the sandbox; its id. Raises `RuntimeFault` when the runtime refuses."""
     config = pb.ContainerConfig(
         metadata=pb.ContainerMetadata(name=name),
-        image=pb.ImageSpec(image=image),
+        image=pb.ImageSpec(image=prober.image, user_specified_image=prober.image),
         command=command,
         log_path=f"{name}.log",
         labels={PROOF_LABEL: where.uid},
     )
+    for inside, file in prober.mounted.items():
+        config.mounts.add(container_path=inside, host_path=str(file), readonly=True, selinux_relabel=True)
     security = config.linux.security_context
+    security.run_as_user.value = 0
+    security.namespace_options.pid = pb.CONTAINER
     security.seccomp.profile_type = pb.SecurityProfile.RuntimeDefault
     security.masked_paths.extend(masked_paths(node.gather()))
     security.readonly_paths.extend(READ_ONLY_PATHS)
@@ -159,8 +165,7 @@ async def remove(client: CriClient, where: Sandbox, place: Place) -> None:
     """End the sandbox with all that belongs to it, while a kubelet may be doing the same."""
     for last in (False, False, True):
         try:
-            await client.stop_pod_sandbox(where.id)
-            await client.remove_pod_sandbox(where.id)
+            await client.end_pod_sandbox(where.id)
             break
         except CasemateError:
             if last:
@@ -173,8 +178,7 @@ async def remove_all(client: CriClient, place: Place) -> None:
     """Remove what proofs have left that were killed (rule 1)."""
     for each in await client.pod_sandboxes({PROOF_LABEL: place.name}):
         with suppress(CasemateError):
-            await client.stop_pod_sandbox(each.id)
-            await client.remove_pod_sandbox(each.id)
+            await client.end_pod_sandbox(each.id)
             await asyncio.to_thread(_clear, each.metadata.uid, place)
     for folder in [each for each in place.folder.iterdir() if each.is_dir()]:  # of one that was never made whole
         await asyncio.to_thread(_clear, folder.name, place)
