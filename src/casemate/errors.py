@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from casemate import exit_codes
+
 
 class CasemateError(Exception):
     """What went wrong, where, and what to do about it.
@@ -19,7 +21,7 @@ class CasemateError(Exception):
     `where` is `file:line:column` or the name of an object; `fix` is an instruction to the user. Either may be empty.
     """
 
-    exit_code: ClassVar[int] = 1
+    exit_code: ClassVar[int] = exit_codes.FOUND
 
     def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
         super().__init__(what)
@@ -36,7 +38,7 @@ class CasemateError(Exception):
 class InputError(CasemateError):
     """The user's input or usage is wrong."""
 
-    exit_code = 2
+    exit_code = exit_codes.WRONG
 
 
 class RefusedError(InputError):
@@ -46,13 +48,13 @@ class RefusedError(InputError):
 class MissingError(CasemateError):
     """Something needed is missing on this machine; `fix` names the command that installs it."""
 
-    exit_code = 3
+    exit_code = exit_codes.MISSING
 
 
 class IncompleteError(CasemateError):
     """A time limit passed or a part was unreachable; says what was not done."""
 
-    exit_code = 4
+    exit_code = exit_codes.INCOMPLETE
 
 
 class RuntimeFault(CasemateError):

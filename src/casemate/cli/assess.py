@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from casemate import __version__
+from casemate import __version__, exit_codes
 from casemate.catalogue import tables
 from casemate.cli import decided
 from casemate.cli import fix as fixing
@@ -43,7 +43,6 @@ _RENDERERS: dict[Format, Callable[[Assessment], str | Iterator[str]]] = {
 }
 # These name lines of fields; finding them means to read the files again.
 _WITH_LINES = ("json", "sarif", "html")
-_INCOMPLETE = 4
 
 
 def assess(
@@ -127,7 +126,7 @@ def _assess(
     print()
     if output in ("table", "wide") and (judged := decided.judged(items)):
         print(verdicts_text(judged))
-    return _exit_code(assessment)
+    return exit_codes.after_looking(found=assessment.failed, missed=bool(assessment.missed))
 
 
 def _rendered(assessment: Assessment, output: Format) -> Iterable[str]:
@@ -140,9 +139,3 @@ def _rendered(assessment: Assessment, output: Format) -> Iterable[str]:
     terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if terminal else 80
     return (table(assessment, width, colour=terminal and not os.environ.get("NO_COLOR")),)
-
-
-def _exit_code(assessment: Assessment) -> int:
-    if assessment.failed:
-        return 1
-    return _INCOMPLETE if assessment.missed else 0

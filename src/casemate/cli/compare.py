@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from casemate import exit_codes
 from casemate.cli.options import EngineName, GivenImages, Output, Seconds, by_name
 from casemate.cli.progress import Progress
 from casemate.cli.root import require_root
@@ -30,7 +31,6 @@ from casemate.sources.document import Document
 from casemate.sources.files import load
 
 _NAMESPACE = "casemate-compare"
-_INCOMPLETE = 4
 
 
 def compare(
@@ -81,7 +81,8 @@ def compare(
     trials = Trials(name, documents, paths, settings, goal, timeout, given=by_name(with_image), say=say)
     comparison = _compared(trials, chosen)
     print(comparison_json(comparison)) if output == "json" else print_comparison(comparison)
-    return _exit_code(comparison)
+    late = any(each.trial.ending is Ending.TIMED_OUT for each in comparison.items)
+    return exit_codes.after_looking(found=comparison.differ, missed=late)
 
 
 def _compared(trials: Trials, chosen: Sequence[tuple[str, Handler]]) -> Comparison:
@@ -95,12 +96,6 @@ def _compared(trials: Trials, chosen: Sequence[tuple[str, Handler]]) -> Comparis
         trials.say(f"{chosen[0][0]}: once more, to see what changes by itself")
         again = trials.run(*chosen[0])
     return compare_trials(done, again)
-
-
-def _exit_code(comparison: Comparison) -> int:
-    if comparison.differ:
-        return 1
-    return _INCOMPLETE if any(each.trial.ending is Ending.TIMED_OUT for each in comparison.items) else 0
 
 
 def _interrupt(_number: int, _frame: object) -> None:

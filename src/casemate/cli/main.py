@@ -8,15 +8,8 @@ from pathlib import Path
 
 from cyclopts import App, CycloptsError, MissingArgumentError, UnusedCliTokensError
 
-from casemate import __version__
+from casemate import __version__, exit_codes
 from casemate.errors import CasemateError
-
-FAILED = 1
-INTERRUPTED = 130
-NOT_READ = 141
-"""As a shell tells of a program whose reader went away: what was found is not known, so it is no 0."""
-BAD_USAGE = 2
-MISSING = 3
 
 app = App(
     name="casemate",
@@ -60,7 +53,9 @@ def run_command(arguments: list[str]) -> int:
         result = app(arguments, exit_on_error=False, print_error=False)
         sys.stdout.flush()
     except CycloptsError as error:
-        return _complain(_misuse(error), BAD_USAGE, " ".join(["casemate", *(error.command_chain or ()), "--help"]))
+        return _complain(
+            _misuse(error), exit_codes.WRONG, " ".join(["casemate", *(error.command_chain or ()), "--help"])
+        )
     except CasemateError as error:
         if debug:
             raise
@@ -70,21 +65,23 @@ def run_command(arguments: list[str]) -> int:
         module = _missing_module(error)
         if debug or not module:
             raise
-        return _complain(f"this command needs the Python module {module}", MISSING, "pip install 'casemate[engine]'")
+        return _complain(
+            f"this command needs the Python module {module}", exit_codes.MISSING, "pip install 'casemate[engine]'"
+        )
     except KeyboardInterrupt:
         print("casemate: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return exit_codes.INTERRUPTED
     except (BrokenPipeError, SystemExit):
         # The reader (head, less) has gone, which rich makes a SystemExit: no message, and none at exit either.
         _forget_output()
-        return NOT_READ
+        return exit_codes.NOT_READ
     except OSError as error:
         if debug:
             raise
         _forget_output()
         where = f"{error.filename}: " if error.filename else ""
-        return _complain(f"{where}{error.strerror or error}", FAILED, "--debug shows where it happened")
-    return result if isinstance(result, int) else 0
+        return _complain(f"{where}{error.strerror or error}", exit_codes.FOUND, "--debug shows where it happened")
+    return result if isinstance(result, int) else exit_codes.DONE
 
 
 def _misuse(error: CycloptsError) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from casemate import exit_codes
 from casemate.cli.options import Output, Seconds
 from casemate.cli.root import require_root
 from casemate.errors import InputError
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from casemate.node.daemon import Where
 
 app = App(name="node", help="Inspect a node's container runtime, prepare it for more handlers, and undo that.")
-
-_FINDINGS = 1
-_INCOMPLETE = 4
 
 
 @Parameter(name="*")
@@ -127,13 +125,8 @@ def doctor(
         facts = replace(facts, classes=runtime_classes.of_cluster(kubeconfig, context, facts.name))
     found = checks.run(facts)
     print(node_doctor.doctor_json(facts, found) if output == "json" else node_doctor.doctor_text(facts, found), end="")
-    return _code({each.verdict for each in found})
-
-
-def _code(verdicts: set[Verdict]) -> int:
-    if Verdict.FAIL in verdicts:
-        return _FINDINGS
-    return _INCOMPLETE if Verdict.COULD_NOT_LOOK in verdicts else 0
+    verdicts = {each.verdict for each in found}
+    return exit_codes.after_looking(found=Verdict.FAIL in verdicts, missed=Verdict.COULD_NOT_LOOK in verdicts)
 
 
 @app.command
@@ -189,7 +182,7 @@ def apply(
         print(node_plan.outcome_json(done) if output == "json" else node_plan.outcome_text(done), end="")
         if told is not None:
             _publish(told, node_plan.runtime_classes(done))
-    return _INCOMPLETE if any(each.reason for each in done.measured) else 0
+    return exit_codes.after_looking(found=False, missed=any(each.reason for each in done.measured))
 
 
 def _publish(cluster: Cluster, classes: list[dict[str, object]]) -> None:

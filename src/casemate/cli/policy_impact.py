@@ -9,6 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from casemate import exit_codes
 from casemate.catalogue import tables
 from casemate.cli import policy_files
 from casemate.cli.inputs import Inputs
@@ -17,8 +18,6 @@ from casemate.model.policy import PolicySettings
 from casemate.model.policy_impact import Effect, Impact
 from casemate.policy.impact import Foresight
 from casemate.report.policy_impact import impact_json, impact_table
-
-_INCOMPLETE = 4
 
 
 def impact(
@@ -55,6 +54,5 @@ def impact(
         for each in part.skipped:
             print(f"casemate: passed over: {each}", file=sys.stderr)
     print(impact_json(items, missed) if output == "json" else impact_table(items, missed))
-    if any(each.effect in (Effect.DENY, Effect.BREAKS) for each in items):
-        return 1
-    return _INCOMPLETE if missed else 0
+    denied = any(each.effect in (Effect.DENY, Effect.BREAKS) for each in items)
+    return exit_codes.after_looking(found=denied, missed=bool(missed))

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from cyclopts import Parameter
 
+from casemate import exit_codes
 from casemate.cli.options import EngineName, GivenImages, Output, Seconds, by_name, read_once
 from casemate.cli.progress import Progress
 from casemate.cli.root import require_root
@@ -31,8 +32,6 @@ from casemate.report.support import notes_json, print_notes
 from casemate.sources.files import load
 
 Change: TypeAlias = Callable[[Inventory], Inventory]
-
-_FAILED = 1
 
 
 @Parameter(name="*")
@@ -73,7 +72,7 @@ class Until:
         """The command's, after that last status."""
         if self.detach:
             return 0
-        return exit_code(Goal(self.wait), status) if status else _FAILED
+        return exit_code(Goal(self.wait), status) if status else exit_codes.FOUND
 
 
 @Parameter(name="*")
