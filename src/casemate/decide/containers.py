@@ -98,15 +98,16 @@ def every_container(spec: PodSpec) -> Iterator[tuple[AnyContainer, str, int]]:
 
 
 class Mounted(NamedTuple):
-    """Names of volumes: those that a container may write, and those of which it may write what is mounted below."""
+    """Names of volumes: those that a container may write, of which it may write what is mounted below, and others."""
 
     writable: set[str]
     shallow: set[str]
+    deep: set[str]
 
 
 def containers(facts: Facts, spec: PodSpec, annotations: Mapping[str, str], kinds: Mapping[str, str]) -> Mounted:
     """Note what every container says; `kinds` are those of the volumes. Returns how they are mounted."""
-    mounted = Mounted(set(), set())
+    mounted = Mounted(set(), set(), set())
     pod = spec.securityContext or _NO_POD_CONTEXT
     limits = spec.resources.limits if spec.resources else {}
     for container, kind, index in every_container(spec):
@@ -234,6 +235,8 @@ def _mounts(
             mounted.writable.add(mount.name)
         elif mount.recursiveReadOnly != "Enabled":
             mounted.shallow.add(mount.name)
+        else:
+            mounted.deep.add(mount.name)
         if mount.mountPropagation:
             facts.value("mount-propagation", mount.mountPropagation, f"{fields.mounts}[{index}].mountPropagation")
         if mount.subPath or mount.subPathExpr:

@@ -6,10 +6,12 @@
 3. Paths are compared as the kernel would walk them, so that spelling hides nothing (`casemate.catalogue.doors`).
 4. A namespace's labels `casemate.dev/…` are those of all its workloads. Labels that differ all hold: the strictest
    wins.
+5. A claim that leads to a directory of a node is a door where a hostPath of it would be one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from casemate.catalogue.doors import normal_path, opened
@@ -40,6 +42,8 @@ def gather(workload: Workload, surroundings: Surroundings) -> Facts:
         _volume(facts, volume, f"volumes[{index}].{kinds[volume.name]}", kinds[volume.name])
         if volume.hostPath:
             _host_path(facts, volume, f"volumes[{index}].hostPath", mounted)
+    if surroundings.claims:
+        _claims(facts, workload, surroundings.claims, mounted)
     return facts
 
 
@@ -202,16 +206,32 @@ def _host_path(facts: Facts, volume: Volume, place: str, mounted: Mounted) -> No
     source = volume.hostPath
     if source is None:
         return
-    path, writable = normal_path(source.path), volume.name in mounted.writable
+    path = normal_path(source.path)
     facts.value("host-path", path, f"{place}.path")
-    if writable:
+    if volume.name in mounted.writable:
         facts.value("host-path-writable", path, f"{place}.path")
-    for door in opened(path, writable=writable, deeply=volume.name not in mounted.shallow):
-        facts.value("host-door", door, f"{place}.path")
+    _doors(facts, path, volume.name, mounted, f"{place}.path")
     if source.type:
         facts.value("host-path-type", source.type, f"{place}.type")
     if source.type == "Socket" or path.endswith(".sock"):
         facts.mark("host-socket", f"{place}.path")
+
+
+def _claims(facts: Facts, workload: Workload, claims: Mapping[str, tuple[str, ...]], mounted: Mounted) -> None:
+    """Doors behind claims (rule 5). A StatefulSet's own claims are volumes of its Pods that its template lacks."""
+    volumes = {each.name: each.persistentVolumeClaim for each in workload.spec.volumes}
+    named = [(name, claim.claimName) for name, claim in volumes.items() if claim]
+    if workload.kind == "StatefulSet":
+        mounts = mounted.writable | mounted.shallow | mounted.deep
+        named += [(name, f"{name}-{workload.name}-0") for name in sorted(mounts - volumes.keys())]
+    for name, claim in named:
+        for path in claims.get(f"{workload.namespace}/{claim}", ()):
+            _doors(facts, normal_path(path), name, mounted, "volumes")
+
+
+def _doors(facts: Facts, path: str, volume: str, mounted: Mounted, place: str) -> None:
+    for door in opened(path, writable=volume in mounted.writable, deeply=volume not in mounted.shallow):
+        facts.value("host-door", door, place)
 
 
 def _source(volume: Volume) -> str:

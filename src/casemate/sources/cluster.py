@@ -62,6 +62,8 @@ _AROUND: Final = (
     _List("v1", "Namespace", "namespaces", namespaced=False),
     _List("v1", "Service", "services"),
     _List("v1", "ServiceAccount", "serviceaccounts"),
+    _List("v1", "PersistentVolume", "persistentvolumes", namespaced=False),
+    _List("v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
     _List("networking.k8s.io/v1", "Ingress", "ingresses"),
     _List("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
     _List("route.openshift.io/v1", "Route", "routes"),

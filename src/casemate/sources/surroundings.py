@@ -1,8 +1,9 @@
-"""What stands next to workloads: classes, nodes and namespaces here; exposure and rights in modules of their own.
+"""What stands next to workloads: classes, nodes and namespaces here; exposure, rights and volumes in their own modules.
 
 1. Objects are taken in as they are read; only what the model keeps of them is held.
 2. What cannot be decoded is left out: surroundings are evidence, and broken evidence is none.
 3. For files the surroundings are incomplete: what is absent there may still exist in the cluster.
+   A namespace that stands there twice has the labels of both: one may be the other's patch.
 4. A class that files give two handlers has neither for sure: it gets one that nobody knows, which both are named in.
 """
 
@@ -20,10 +21,9 @@ from casemate.sources.fast_decode import decode
 from casemate.sources.shape import group_of
 from casemate.sources.surroundings_exposure import Paths
 from casemate.sources.surroundings_rights import Grants
+from casemate.sources.surroundings_volumes import Volumes
 
-_APART: Final = frozenset(
-    ("ConfigMap", "Secret", "PersistentVolumeClaim", "PersistentVolume", "Endpoints", "Event", "LimitRange")
-)
+_APART: Final = frozenset(("ConfigMap", "Secret", "Endpoints", "Event", "LimitRange"))
 
 
 class Neighbours:
@@ -36,11 +36,12 @@ class Neighbours:
         self._namespaces: dict[str, dict[str, str]] = {}
         self._paths = Paths()
         self._grants = Grants()
+        self._volumes = Volumes()
 
     def take(self, value: dict[str, object]) -> bool:
         """Take an object in. False when it is none of the surroundings': it may hold workloads."""
         group, kind = group_of(value.get("apiVersion")), str(value.get("kind"))
-        if self._paths.take(group, kind, value) or self._grants.take(group, kind, value):
+        if any(each.take(group, kind, value) for each in (self._paths, self._grants, self._volumes)):
             return True
         match group, kind:
             case "node.k8s.io", "RuntimeClass":
@@ -49,7 +50,7 @@ class Neighbours:
                 self._node(value)
             case "", "Namespace":
                 name, labels = _identity(value)
-                self._namespaces[name] = labels
+                self._namespaces[name] = {**self._namespaces.get(name, {}), **labels}
             case _:
                 return group == "" and kind in _APART
         return True
@@ -65,6 +66,7 @@ class Neighbours:
             rights=self._grants.rights(workloads),
             tokenless=self._grants.tokenless(),
             use=self._grants.use(),
+            claims=self._volumes.claims(),
         )
 
     def _runtime_class(self, value: dict[str, object]) -> None:
