@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import datetime
 import string
-import sys
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 from cyclopts import Parameter
 
 from casemate.cli.options import Output
 from casemate.errors import InputError
-from casemate.model.attestation import Attestation, Expected
-from casemate.report.screen import Screen, columns
-
-API_VERSION = "casemate.dev/v1alpha1"
-WORDS = {True: "holds", False: "does not hold", None: "not claimed"}
+from casemate.model.attestation import Expected
+from casemate.report.attestation import attestation_json, print_attestation
 
 _LONGEST = 1 << 20
 _QUOTE = b"\x04\x00\x02\x00"  # version 4, ECDSA P-256: how a TDX quote begins
@@ -56,7 +51,7 @@ def attestation(
         found = tdx.verify(data, roots, expected, now)
     else:
         found = snp.verify(data, others, roots, expected, now)
-    _print(found, output)
+    print(attestation_json(found)) if output == "json" else print_attestation(found)
     return int(not found.verified)
 
 
@@ -82,16 +77,3 @@ def _version(text: str) -> tuple[str, int]:
     if not number.isdecimal():
         raise InputError(f"{text!r} is no lowest version", where="--tcb", fix="write it as snp=8")
     return name, int(number)
-
-
-def _print(found: Attestation, output: Output) -> None:
-    if output == "json":
-        head = {"apiVersion": API_VERSION, "kind": "Attestation", "verified": found.verified}
-        written = head | msgspec.to_builtins(found)
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(written), indent=2) + b"\n")
-        return
-    table = columns("CHECK", "RESULT", "WHY", folded=["WHY"])
-    for each in found.checks:
-        table.add_row(each.id, WORDS[each.passed], each.text)
-    Screen().print(table)
-    print(f"{found.technology}: {'verified' if found.verified else 'not verified'}; measurement {found.measurement}")

@@ -33,5 +33,5 @@ class Attestation(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def verified(self) -> bool:
-        """Whether every check passed. One that had nothing to compare with did not."""
-        return all(each.passed is True for each in self.checks)
+        """Whether every check passed. One that had nothing to compare with did not, and no checks verify nothing."""
+        return bool(self.checks) and all(each.passed is True for each in self.checks)
