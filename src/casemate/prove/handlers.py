@@ -26,11 +26,12 @@ from casemate.engine.cri.client import CriClient
 from casemate.engine.install import tools
 from casemate.errors import CasemateError
 from casemate.model.boundary import Boundary
-from casemate.model.proof import Observation, Program, Proof, Result, Side
+from casemate.model.proof import Program, Proof, Result
 from casemate.prove import inside, node_kernel, rules, sandbox, tasks, vmm
 from casemate.prove.facts import Challenge, Control, Facts, Found, NodeKernel, Processes
 from casemate.prove.image import CHALLENGE_LENGTH, MODULE, PROBE, Prober
 from casemate.prove.kinds import is_monitor
+from casemate.prove.observed import nameless, on_node
 from casemate.prove.programs import Examined, examine
 from casemate.prove.sandbox import Place, Sandbox
 from casemate.prove.tasks import Digests, Seen
@@ -135,12 +136,12 @@ async def _prove(bench: Bench, target: Target, ends: float) -> Proof:
     seconds = 0.0
     try:
         async with asyncio.timeout(ends - begun), _observed(bench, target, program) as facts:
-            observations = (*_nameless(target), *rules.observe(facts))
+            observations = (*nameless(target.subject, target.named), *rules.observe(facts))
             seconds = time.monotonic() - begun
     except TimeoutError:
-        observations = (_unstarted(f"it took longer than {LIMIT:g} s"),)
+        observations = (on_node("sandbox", None, f"it took longer than {LIMIT:g} s"),)
     except CasemateError as error:
-        observations = (_unstarted(error.what),)
+        observations = (on_node("sandbox", None, error.what),)
     shown, result = rules.conclude(target.named, observations)
     return Proof(
         subject=target.subject,
@@ -156,17 +157,6 @@ async def _prove(bench: Bench, target: Target, ends: float) -> Proof:
         configuration=target.configuration,
         boot=bench.kernel.boot_id,
     )
-
-
-def _nameless(target: Target) -> tuple[Observation, ...]:
-    if target.named is not Boundary.UNKNOWN:
-        return ()
-    value = f"the catalogue knows no boundary for {target.subject}: nothing is named that could be shown"
-    return (Observation(id="name", side=Side.NODE, value=value, supports=None),)
-
-
-def _unstarted(why: str) -> Observation:
-    return Observation(id="sandbox", side=Side.NODE, value=why, supports=None)
 
 
 def used_programs(program: Examined | None) -> tuple[Program, ...]:

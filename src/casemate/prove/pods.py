@@ -26,7 +26,7 @@ from casemate.prove.confinement import confinement, hardened
 from casemate.prove.facts import Processes
 from casemate.prove.handlers import Bench, look_at, process_id, used_programs
 from casemate.prove.kinds import Kind, recognise
-from casemate.prove.observed import on_node
+from casemate.prove.observed import nameless, on_node
 from casemate.prove.programs import Examined
 
 
@@ -57,7 +57,8 @@ async def _prove(bench: Bench, pod: RunningPod, handler: Proof | None) -> Proof:
     begun, now = time.monotonic(), time.time()
     program = bench.program_of(handler)
     try:
-        observations = tuple(_observe(pod, handler, await _processes(bench, pod, program)))
+        processes = await _processes(bench, pod, program)
+        observations = (*nameless(pod.subject, pod.named), *_observe(pod, handler, processes))
     except CasemateError as error:  # it ended meanwhile
         observations = (on_node("sandbox", None, error.what),)
     shown, result = rules.conclude(pod.named, observations)
