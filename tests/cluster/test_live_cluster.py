@@ -202,6 +202,44 @@ def test_a_pod_that_admission_gave_another_class_is_a_workload_of_its_own(filled
     assert changed.owners == ("Deployment/web", "ReplicaSet/web-1")
 
 
+def test_a_pod_with_a_container_more_or_other_rights_is_a_workload_of_its_own(
+    cluster: Cluster, filled: Cluster
+) -> None:
+    core, batch = "/api/v1/namespaces/changed", "/apis/batch/v1/namespaces/changed"
+    cluster.apply("/api/v1/namespaces", {"metadata": {"name": "changed"}})
+    job = {"template": {"spec": pod_spec(restartPolicy="Never")}}
+    cluster.apply(f"{batch}/jobs", {"metadata": meta("job", "changed"), "spec": job})
+    sidecar = {"name": "proxy", "image": "registry.test/proxy:1"}
+    with cluster.client() as client:
+        uid = client.get(f"{batch}/jobs/job").json()["metadata"]["uid"]
+        for name in ("same", "debugged", "injected", "mounted"):
+            spec = pod_spec(restartPolicy="Never")
+            if name == "injected":
+                spec["containers"] = [*pod_spec()["containers"], sidecar]  # type: ignore[misc]
+            if name == "mounted":
+                spec["volumes"] = [{"name": "node", "hostPath": {"path": "/"}}]
+            own = meta(name, "changed", **owned("Job", "job", uid, "batch/v1"))
+            cluster.apply(f"{core}/pods", {"metadata": own, "spec": spec})
+        debugger = {"spec": {"ephemeralContainers": [{"name": "debugger", "image": "busybox"}]}}
+        kind = {"Content-Type": "application/strategic-merge-patch+json"}
+        answer = client.patch(f"{core}/pods/debugged/ephemeralcontainers", json=debugger, headers=kind)
+        assert answer.is_success, answer.text
+    found = by_title(collected(filled.kubeconfig(), namespaces=["changed"]))
+    assert set(found) == {"Job changed/job", *(f"Pod changed/{each}" for each in ("debugged", "injected", "mounted"))}
+
+
+def test_a_claim_of_a_live_cluster_leads_to_the_node(cluster: Cluster, filled: Cluster) -> None:
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}, "volumeName": "node"}
+    volume = {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}, "hostPath": {"path": "/"}}
+    cluster.apply("/api/v1/persistentvolumes", {"metadata": {"name": "node"}, "spec": volume})
+    cluster.apply("/api/v1/namespaces", {"metadata": {"name": "claiming"}})
+    cluster.apply(
+        "/api/v1/namespaces/claiming/persistentvolumeclaims", {"metadata": meta("data", "claiming"), "spec": claim}
+    )
+    pages = collected(filled.kubeconfig(), namespaces=["claiming", "shop"])
+    assert pages[0].surroundings.claims == {"claiming/data": ("/",)}
+
+
 def test_workloads_of_custom_resources_keep_their_place(filled: Cluster) -> None:
     agent = by_title(collected(filled.kubeconfig()))["Sandbox shop/agent"]
     assert (agent.path, agent.metadata.labels) == ("spec.podTemplate.spec", {"app": "agent"})
@@ -316,7 +354,7 @@ def assess(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_assess_reads_the_cluster_of_a_kubeconfig(filled: Cluster) -> None:
-    done = assess("--kubeconfig", filled.kubeconfig())
+    done = assess("--kubeconfig", filled.kubeconfig(), "-n", "shop")
     assert done.returncode in (0, 1), done.stderr
     named = {each["workload"]["name"] for each in json.loads(done.stdout)["items"]}
     assert named == {"web", "quiet", "web-1-b", "lonely", "agent"}

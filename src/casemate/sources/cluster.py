@@ -4,8 +4,9 @@
 2. Surroundings come first and are kept; workloads come in pages, each with its part of the surroundings, so that memory
    is bounded by a page.
 3. What a controller made is its controller's: ReplicaSets of a Deployment, Jobs of a CronJob, Pods of any of them are
-   left out when their controller was read. Pods whose class differs from their controller's template (something changed
-   them on admission) are workloads of their own, once per controller and class.
+   left out when their controller was read. Pods that differ from their controller's template in what holds them (class,
+   namespaces of the host, containers and their rights, hostPaths) are workloads of their own, once per controller and
+   difference: something changed them on admission, or a debugger is in them.
 4. Finished Pods hold nothing any more and are not listed.
 5. Custom resources whose schema can hold Pod specifications are read too.
 6. A list that is forbidden, too slow or broken is reported, and the rest is still read. The surroundings are complete
@@ -20,6 +21,9 @@ from typing import Final
 
 import msgspec
 
+from casemate.model.kube.container import Container, EphemeralContainer
+from casemate.model.kube.pod import PodSpec
+from casemate.model.kube.security import SecurityContext
 from casemate.model.workload import Workload
 from casemate.sources.cluster_access import access
 from casemate.sources.cluster_client import Client, UnreadError
@@ -185,7 +189,7 @@ def _object(raw: msgspec.Raw, wanted: _List) -> dict[str, object]:
 @dataclass(frozen=True, slots=True)
 class _Owner:
     title: str
-    runtime_class: str | None
+    held: int
     above: str
 
 
@@ -194,19 +198,19 @@ class _Owners:
 
     def __init__(self) -> None:
         self._known: dict[str, _Owner] = {}
-        self._changed: set[tuple[str, str | None]] = set()
+        self._changed: set[tuple[str, int]] = set()
 
     def own(self, workload: Workload, value: dict[str, object]) -> Workload | None:
         """The workload with its chain of owners, or None when its controller stands for it."""
         above = _controller(value)
         if workload.kind != "Pod":
             title = f"{workload.kind}/{workload.name}"
-            self._known[workload.source.uid] = _Owner(title, workload.spec.runtimeClassName, above)
+            self._known[workload.source.uid] = _Owner(title, _held(workload.spec), above)
         owner = self._known.get(above)
         if owner is None:
             return workload
-        key = (above, workload.spec.runtimeClassName)
-        if workload.kind != "Pod" or owner.runtime_class == workload.spec.runtimeClassName or key in self._changed:
+        key = (above, _held(workload.spec))
+        if workload.kind != "Pod" or owner.held == key[1] or key in self._changed:
             return None
         self._changed.add(key)
         return msgspec.structs.replace(workload, owners=tuple(reversed(list(self._chain(above)))))
@@ -218,6 +222,22 @@ class _Owners:
                 return
             yield owner.title
             uid = owner.above
+
+
+def _held(spec: PodSpec) -> int:
+    """What holds a Pod, as a number: equal for Pods that are held alike."""
+    containers: tuple[Container | EphemeralContainer, ...]
+    containers = (*spec.initContainers, *spec.containers, *spec.ephemeralContainers)
+    contexts = frozenset((each.name, _rights(each.securityContext)) for each in containers)
+    paths = frozenset(each.hostPath.path for each in spec.volumes if each.hostPath)
+    host = (spec.hostUsers, bool(spec.hostNetwork), bool(spec.hostPID), bool(spec.hostIPC))
+    return hash((spec.runtimeClassName, host, contexts, paths))
+
+
+def _rights(context: SecurityContext | None) -> tuple[object, ...]:
+    if context is None:
+        return ()
+    return context.privileged, context.allowPrivilegeEscalation, context.capabilities, context.seccompProfile
 
 
 def _controller(value: dict[str, object]) -> str:

@@ -5,7 +5,9 @@
 2. An Ingress, a route of the Gateway API, of OpenShift or of Traefik makes what its Services lead to reachable from
    outside, as does a Service of type LoadBalancer or NodePort or one with external addresses.
 3. A LoadBalancer that an annotation of a cloud calls internal is not the internet.
-4. A NetworkPolicy guards what its Pod selector matches; an empty one matches all of its namespace.
+4. A NetworkPolicy guards what its Pod selector matches; an empty one matches all of its namespace. Policies add up: in
+   a direction in which one of them allows everything, none guards. On the node's network none does (k8s.io/api
+   networking/v1, NetworkPolicySpec). A policy that the API server refuses is none.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ ROUTES: Final = {
     "traefik.io": frozenset(("IngressRoute", "IngressRouteTCP", "IngressRouteUDP")),
     "traefik.containo.us": frozenset(("IngressRoute", "IngressRouteTCP", "IngressRouteUDP")),
 }
+_EVERYWHERE: Final = {"ipBlock": {"cidr": "0.0.0.0/0"}}
 _BACKENDS: Final = frozenset(("backend", "defaultBackend", "service", "backendRefs", "services", "to"))
 _DEEPEST: Final = 12
 
@@ -57,6 +60,8 @@ class _Service:
 class _Policy:
     namespace: str
     selector: LabelSelector
+    guards: frozenset[str]
+    opens: frozenset[str]
 
 
 class Paths:
@@ -75,8 +80,8 @@ class Paths:
         if (group, kind) == ("", "Service"):
             self._services[namespace, name] = _service(namespace, name, meta, spec)
         elif (group, kind) == ("networking.k8s.io", "NetworkPolicy"):
-            selector = decode(spec.get("podSelector") or {}, LabelSelector).struct
-            self._policies[namespace, name] = _Policy(namespace, selector)
+            if policy := _policy(namespace, spec):
+                self._policies[namespace, name] = policy
         elif kind in ROUTES.get(group, ()):
             for target in set(_targets(spec, namespace)):
                 self._routes[target].append(f"{kind} {namespace}/{name}")
@@ -97,7 +102,7 @@ class Paths:
                 via[title] += [f"Service {service.namespace}/{service.name}", *routes]
                 if routes or service.internet:
                     internet.add(title)
-        guarded = {title for policy in self._policies.values() for title in labelled.selected(policy)}
+        guarded = self._guarded(labelled)
         return {
             title: Exposure(
                 internet=title in internet,
@@ -106,6 +111,39 @@ class Paths:
             )
             for title in dict.fromkeys((*via, *sorted(guarded)))
         }
+
+    def _guarded(self, labelled: _Labelled) -> set[str]:
+        """The titles of workloads that policies guard in one direction at least."""
+        guards: dict[str, set[str]] = defaultdict(set)
+        opens: dict[str, set[str]] = defaultdict(set)
+        for policy in self._policies.values():
+            for title in labelled.selected(policy):
+                guards[title] |= policy.guards
+                opens[title] |= policy.opens
+        return {title for title, directions in guards.items() if directions - opens[title]}
+
+
+def _policy(namespace: str, spec: dict[str, object]) -> _Policy | None:
+    """The policy; None when the API server refuses its selector."""
+    selector = decode(spec.get("podSelector") or {}, LabelSelector)
+    if selector.wrong:
+        return None
+    types = spec.get("policyTypes")
+    guards = {each for each in types if isinstance(each, str)} if isinstance(types, list) and types else {"Ingress"}
+    if not types and spec.get("egress"):
+        guards.add("Egress")
+    opens = (each for each in guards if _allows_all(spec.get(each.lower()), "from" if each == "Ingress" else "to"))
+    return _Policy(namespace, selector.struct, frozenset(guards), frozenset(opens))
+
+
+def _allows_all(rules: object, peers: str) -> bool:
+    """Whether a rule leaves all peers and ports, or names every IPv4 address."""
+    return any(
+        isinstance(rule, dict)
+        and not rule.get("ports")
+        and (not (named := rule.get(peers)) or (isinstance(named, list) and _EVERYWHERE in named))
+        for rule in (rules if isinstance(rules, list) else ())
+    )
 
 
 def _service(namespace: str, name: str, meta: dict[str, object], value: dict[str, object]) -> _Service:
@@ -167,7 +205,7 @@ class _Labelled:
         else:
             some = self._all.get(policy.namespace, [])
         for each in some:
-            if matches(policy.selector, each.metadata.labels):
+            if not each.spec.hostNetwork and matches(policy.selector, each.metadata.labels):
                 yield each.title
 
 

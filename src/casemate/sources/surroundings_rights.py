@@ -9,7 +9,8 @@ control grants it.
    (`resourceNames`) do not count, but for verbs that give rights.
 4. Everything on everything, everywhere, is cluster-admin.
 5. A role that is not in the input has the rules of the role that every cluster has under its name, or none.
-6. A service account may say that Pods get no token of it (`automountServiceAccountToken: false`).
+6. A service account may say that Pods get no token of it (`automountServiceAccountToken: false`). Where it stands
+   twice, both must.
 7. `use` of RuntimeClasses is read exactly (`casemate.model.surroundings.UseGrants`): names in `resourceNames` are no
    patterns; of groups only those count that the API server gives the account when a policy asks it
    (apiserver, pkg/authentication/serviceaccount/util.go): all service accounts, and those of a namespace.
@@ -47,7 +48,7 @@ _DANGEROUS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("apps", "replicasets"): _WRITE,
     ("batch", "jobs"): _WRITE,
     ("batch", "cronjobs"): _WRITE,
-    ("", "persistentvolumes"): ("create",),
+    ("", "persistentvolumes"): _WRITE,
     ("", "nodes"): ("update", "patch"),
     ("", "nodes/proxy"): ("get", "create"),
     ("", "namespaces"): ("update", "patch"),
@@ -61,6 +62,10 @@ _DANGEROUS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("certificates.k8s.io", "signers"): ("sign", "approve"),
     ("admissionregistration.k8s.io", "mutatingwebhookconfigurations"): _WRITE,
     ("admissionregistration.k8s.io", "validatingwebhookconfigurations"): (*_WRITE, "delete"),
+    ("admissionregistration.k8s.io", "mutatingadmissionpolicies"): _WRITE,
+    ("admissionregistration.k8s.io", "validatingadmissionpolicies"): (*_WRITE, "delete"),
+    ("admissionregistration.k8s.io", "validatingadmissionpolicybindings"): (*_WRITE, "delete"),
+    ("apiregistration.k8s.io", "apiservices"): _WRITE,
     ("node.k8s.io", "runtimeclasses"): (*_WRITE, "delete"),
 }
 _GIVE_RIGHTS: Final = frozenset(("impersonate", "escalate", "bind", "sign", "approve"))
@@ -130,7 +135,7 @@ class Grants:
     def __init__(self) -> None:
         self._roles: dict[tuple[str, str], _Role] = {}
         self._bindings: dict[_Subject, list[_Binding]] = defaultdict(list)
-        self._tokenless: dict[str, None] = {}
+        self._tokens: dict[str, bool] = {}
         self._use: UseGrants | None = None
 
     def take(self, group: str, kind: str, value: dict[str, object]) -> bool:
@@ -141,8 +146,10 @@ class Grants:
         meta = value.get("metadata")
         meta = meta if isinstance(meta, dict) else {}
         namespace = _text(meta.get("namespace"))
-        if kind == "ServiceAccount" and value.get("automountServiceAccountToken") is False:
-            self._tokenless[f"{namespace}/{_text(meta.get('name'))}"] = None
+        if kind == "ServiceAccount":
+            title = f"{namespace}/{_text(meta.get('name'))}"
+            gives = value.get("automountServiceAccountToken") is not False
+            self._tokens[title] = gives or self._tokens.get(title, False)
         if kind in ("Role", "ClusterRole"):
             name, labels = _text(meta.get("name")), meta.get("labels")
             scope = namespace if kind == "Role" else _CLUSTER
@@ -153,7 +160,7 @@ class Grants:
 
     def tokenless(self) -> frozenset[str]:
         """The service accounts that give Pods no token, as `namespace/name`."""
-        return frozenset(self._tokenless)
+        return frozenset(title for title, gives in self._tokens.items() if not gives)
 
     def rights(self, workloads: Iterable[Workload]) -> dict[str, Rights]:
         """The rights of these workloads' service accounts, by `namespace/name`, as far as there are dangerous ones."""

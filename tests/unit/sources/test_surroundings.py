@@ -122,6 +122,44 @@ def test_network_policies_guard_what_they_select(selector: str, selected: bool) 
     assert bool(found and found.network_policy) is selected
 
 
+_ALLOW = "podSelector: {}, ingress: [{from: [{podSelector: {}}]}]"
+
+
+@pytest.mark.parametrize(
+    ("spec", "guarded"),
+    [
+        ("podSelector: {}", True),
+        ("podSelector: {}, ingress: [{}]", False),
+        ("podSelector: {}, ingress: [{}], egress: [{}]", False),
+        ("podSelector: {}, ingress: [{}], policyTypes: [Ingress, Egress]", True),
+        ("podSelector: {}, egress: [{to: [{ipBlock: {cidr: 0.0.0.0/0}}]}], policyTypes: [Egress]", False),
+        ("podSelector: {}, egress: [{to: [{ipBlock: {cidr: 10.0.0.0/8}}]}], policyTypes: [Egress]", True),
+        ("podSelector: {}, ingress: [{ports: [{port: 80}]}]", True),
+        (_ALLOW, True),
+        ("podSelector: {matchLabels: {app: 1}}", False),
+        ("podSelector: web", False),
+    ],
+)
+def test_a_policy_that_allows_all_guards_nothing(spec: str, guarded: bool) -> None:
+    policy = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: one, namespace: shop}, "
+    found = exposed(f"{policy}spec: {{{spec}}}}}")
+    assert bool(found and found.network_policy) is guarded
+
+
+def test_policies_add_up_and_do_not_guard_on_the_nodes_network() -> None:
+    def policy(name: str, spec: str) -> str:
+        start = (
+            f"{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: {name}, namespace: shop}}, "
+        )
+        return f"{start}spec: {{{spec}}}}}"
+
+    found = exposed(policy("deny", "podSelector: {}"), policy("allow", "podSelector: {}, ingress: [{}]"))
+    assert not (found and found.network_policy)
+    documents = (_WORKLOAD.replace("spec: {service", "spec: {hostNetwork: true, service"), policy("deny", _ALLOW))
+    around = collect(["-"], io.BytesIO("\n---\n".join(documents).encode())).surroundings
+    assert not around.exposure
+
+
 _GROUP = "rbac.authorization.k8s.io"
 _ACCOUNT = "{kind: ServiceAccount, name: web, namespace: shop}"
 
@@ -264,3 +302,8 @@ def test_an_account_may_give_its_pods_no_token(said: str, tokenless: set[str]) -
     meta = "metadata: {name: web, namespace: shop}"
     found = around(f"{{apiVersion: v1, kind: ServiceAccount, {meta}, automountServiceAccountToken: {said}}}")
     assert found.tokenless == tokenless
+
+
+def test_an_account_that_stands_twice_gives_a_token_if_one_does() -> None:
+    meta = "apiVersion: v1, kind: ServiceAccount, metadata: {name: web, namespace: shop}"
+    assert not around(f"{{{meta}}}", f"{{{meta}, automountServiceAccountToken: false}}").tokenless
