@@ -14,80 +14,31 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
-
 from casemate.engine.cri import cri_pb2 as pb
-from casemate.engine.cri.client import CriClient
-from casemate.engine.install import tools
 from casemate.errors import CasemateError
 from casemate.model.boundary import Boundary
-from casemate.model.proof import Program, Proof, Result
-from casemate.prove import inside, node_kernel, rules, sandbox, tasks, vmm
-from casemate.prove.facts import Challenge, Control, Facts, Found, NodeKernel, Processes
-from casemate.prove.image import CHALLENGE_LENGTH, MODULE, PROBE, Prober
-from casemate.prove.kinds import is_monitor
+from casemate.model.proof import Proof, Result
+from casemate.prove import inside, rules, sandbox, tasks
+from casemate.prove.bench import Bench, used_programs
+from casemate.prove.facts import Challenge, Control, Facts, Found, NodeKernel
+from casemate.prove.image import CHALLENGE_LENGTH, MODULE, PROBE
 from casemate.prove.observed import nameless, on_node
-from casemate.prove.programs import Examined, examine
-from casemate.prove.sandbox import Place, Sandbox
-from casemate.prove.tasks import Digests, Seen
+from casemate.prove.programs import Examined
+from casemate.prove.record import read
+from casemate.prove.sandbox import Sandbox
+from casemate.prove.targets import Target
+from casemate.prove.tasks import Seen
 
 LIMIT = 30.0
 """Seconds that one handler may take."""
 
 _TRIES_BESIDE_KUBELET = 6
 _CONTROLS = ("runc", "crun", "youki")
-_UNTRIED = Control(False, "no runc container could be tried")
-
-
-@dataclass(frozen=True)
-class Target:
-    """What is to be proven: `subject` is what a person calls it, `program` what the configuration names for it."""
-
-    subject: str
-    handler: str
-    named: Boundary
-    program: Path | None = None
-    wasm_only: bool = False
-    configuration: str = ""
-
-
-@dataclass
-class Bench:
-    """What all proofs of one run share. `monitors` are the files of programs of the engine's own that watch containers
-    from the node, some of them out of the Pod's cgroup: they are no part of a sandbox (CRI-O's conmon)."""
-
-    client: CriClient
-    place: Place
-    node: str
-    prober: Prober
-    monitors: frozenset[tuple[int, int]] = frozenset()
-    kernel: NodeKernel = field(default_factory=node_kernel.look)
-    digests: Digests = field(default_factory=Digests)
-    examined: dict[Path, Examined | None] = field(default_factory=dict)
-    control: Control = _UNTRIED
-
-    @property
-    def own_wasm(self) -> str:
-        """The digest of our Wasm engine."""
-        return self.digests.of(tools.native().folder / "wasm")
-
-    def program_of(self, proof: Proof | None) -> Examined | None:
-        """The program that a handler was proven with, as it was examined in this run."""
-        paths = {each.path for each in proof.programs} if proof else set()
-        return next((each for each in self.examined.values() if each and each.path in paths), None)
-
-    async def program(self, path: Path | None) -> Examined | None:
-        """The program at that path, examined once."""
-        if path is None:
-            return None
-        if path not in self.examined:
-            self.examined[path] = await asyncio.to_thread(examine, path, self.digests)
-        return self.examined[path]
 
 
 @dataclass
@@ -159,13 +110,6 @@ async def _prove(bench: Bench, target: Target, ends: float) -> Proof:
     )
 
 
-def used_programs(program: Examined | None) -> tuple[Program, ...]:
-    """The program as a proof is bound to it."""
-    if program is None:
-        return ()
-    return (Program(role="runtime", path=program.path, digest=program.digest, version=program.version),)
-
-
 @asynccontextmanager
 async def _observed(bench: Bench, target: Target, program: Examined | None) -> AsyncIterator[Facts]:
     """The facts of a sandbox that is started for the target and removed afterwards."""
@@ -189,7 +133,7 @@ async def _look(bench: Bench, target: Target, program: Examined | None, where: S
         status = await bench.client.pod_sandbox_status(where.id, verbose=True)
         seen = await asyncio.to_thread(tasks.scan)
         mine = tasks.of_sandbox(seen, where.config.linux.cgroup_parent, where.id)
-        processes = await asyncio.to_thread(look_at, mine, process_id(status), program, bench)
+        processes = await asyncio.to_thread(bench.processes, mine, read(status.info).pid, program)
         for tried in tries:
             tried.found = _find(seen, mine, tried.word, bench.kernel)
         alive = await _alive(bench, first)
@@ -275,20 +219,6 @@ def _apart(pid: int, kernel: NodeKernel) -> bool:
         return False
 
 
-def look_at(seen: Sequence[Seen], pause: int, program: Examined | None, bench: Bench) -> Processes:
-    """The processes of a sandbox with what confines them. Those that ended meanwhile are left out."""
-    read, unread = [], 0
-    for each in seen:
-        if each.is_kernels:
-            continue
-        with suppress(ProcessLookupError):
-            task = tasks.look(each.pid, bench.digests)
-            unread += task is None
-            read += [task] if task and task.file not in bench.monitors else []
-    machines = tuple(vmm.look(each, bench.digests) for each in read if is_monitor(each))
-    return Processes(tuple(read), unread, pause, program, bench.own_wasm, bench.kernel, machines)
-
-
 def _lies_there(bench: Bench, seen: Sequence[Seen], pause: int, container: str, program: str) -> str:
     """The digest of what was sent in, as it lies in the container's root that the shim has mounted."""
     shim = next((each.parent for each in seen if each.pid == pause), 0)
@@ -304,10 +234,10 @@ async def _is_mounted(bench: Bench, seen: Sequence[Seen], container: str, progra
     """The digest of what was sent in, as it lies where its container has it mounted from, as its monitor sees that."""
     if not container:
         return ""
-    record = _recorded((await bench.client.container_record(container)).info)
+    record = read((await bench.client.container_record(container)).info)
     watching = next((each.parent for each in seen if each.pid == record.pid), 0)
-    sources = [each.source for each in record.runtime_spec.mounts if each.destination == program]
-    return bench.digests.of(Path(f"/proc/{watching}/root{sources[-1]}")) if watching and sources else ""
+    source = record.mounted_from(program)
+    return bench.digests.of(Path(f"/proc/{watching}/root{source}")) if watching and source else ""
 
 
 def _mounts(pid: int) -> list[str]:
@@ -317,33 +247,6 @@ def _mounts(pid: int) -> list[str]:
     except OSError:
         return []
     return [line.split()[4] for line in table.splitlines()]
-
-
-class _Mount(msgspec.Struct, frozen=True):
-    destination: str = ""
-    source: str = ""
-
-
-class _Specification(msgspec.Struct, frozen=True):
-    mounts: tuple[_Mount, ...] = ()
-
-
-class _Record(msgspec.Struct, frozen=True):
-    pid: int = 0
-    runtime_spec: _Specification = msgspec.field(name="runtimeSpec", default_factory=_Specification)
-
-
-def _recorded(info: Mapping[str, str]) -> _Record:
-    """CRI's verbose record; nothing in it where it cannot be read."""
-    try:
-        return msgspec.json.decode(info.get("info", "{}"), type=_Record)
-    except msgspec.DecodeError:
-        return _Record()
-
-
-def process_id(status: pb.PodSandboxStatusResponse) -> int:
-    """The process of a sandbox by CRI's verbose status; 0 when it does not tell."""
-    return _recorded(status.info).pid
 
 
 async def _control(bench: Bench, targets: Sequence[Target]) -> Control:

@@ -22,12 +22,13 @@ from casemate.errors import CasemateError
 from casemate.model.boundary import Boundary
 from casemate.model.proof import Observation, Proof, Result, Side
 from casemate.prove import rules, tasks
+from casemate.prove.bench import Bench, used_programs
 from casemate.prove.confinement import confinement, hardened
 from casemate.prove.facts import Processes
-from casemate.prove.handlers import Bench, look_at, process_id, used_programs
 from casemate.prove.kinds import Kind, recognise
 from casemate.prove.observed import nameless, on_node
 from casemate.prove.programs import Examined
+from casemate.prove.record import read
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ async def _processes(bench: Bench, pod: RunningPod, program: Examined | None) ->
     status = await bench.client.pod_sandbox_status(pod.sandbox, verbose=True)
     seen = await asyncio.to_thread(tasks.scan)
     mine = tasks.of_pod(seen, pod.marker)
-    return await asyncio.to_thread(look_at, mine, process_id(status), program, bench)
+    return await asyncio.to_thread(bench.processes, mine, read(status.info).pid, program)
 
 
 def _observe(pod: RunningPod, handler: Proof | None, processes: Processes) -> Iterator[Observation]:

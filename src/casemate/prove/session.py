@@ -20,11 +20,12 @@ from casemate.engine.supervise.run_record import RunFolder
 from casemate.errors import InputError
 from casemate.model.proof import Proof
 from casemate.prove import handlers, image, keep, pods, sandbox, targets, tasks
+from casemate.prove.bench import Bench, used_programs
 from casemate.prove.configuration import Configured, configured
 from casemate.prove.declared import Declared
-from casemate.prove.handlers import Bench, Target
 from casemate.prove.pods import RunningPod
 from casemate.prove.sandbox import PROOF_LABEL, Place
+from casemate.prove.targets import Target
 
 _CONTAINERD = Path("/etc/containerd/config.toml")
 _STATE = Path("/run/casemate/proofs")
@@ -90,7 +91,7 @@ async def _standing(bench: Bench, proven: Sequence[Proof], known: Mapping[str, C
     for each in proven:
         there = known.get(each.handler)
         program = await bench.program(there.program if there else None)
-        if there and there.digest == each.configuration and handlers.used_programs(program) == each.programs:
+        if there and there.digest == each.configuration and used_programs(program) == each.programs:
             found.append(each)
     return tuple(found)
 

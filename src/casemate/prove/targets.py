@@ -8,12 +8,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from casemate.catalogue.runtimes import Runtimes
 from casemate.errors import InputError
 from casemate.model.boundary import Boundary
 from casemate.prove.configuration import Configured
-from casemate.prove.handlers import Target
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is to be proven: `subject` is what a person calls it, `program` what the configuration names for it."""
+
+    subject: str
+    handler: str
+    named: Boundary
+    program: Path | None = None
+    wasm_only: bool = False
+    configuration: str = ""
 
 
 def handlers(names: Sequence[str], known: Mapping[str, Configured], catalogue: Runtimes) -> tuple[Target, ...]:
