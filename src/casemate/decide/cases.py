@@ -88,7 +88,7 @@ class Cases:
     def answers(self, read: Read, resolved: Resolved) -> Answers:
         """All answers, with those about a class."""
         spec = read.workload.spec
-        if spec.overhead or spec.nodeSelector:
+        if spec.overhead or (spec.nodeSelector and resolved.selector):  # They may contradict the class's.
             return {**read.answers, **self._questions.answers(resolved.facts(spec, wasm_only=read.wasm_only))}
         key = (resolved, read.wasm_only)
         if key not in self._about:
