@@ -7,18 +7,18 @@
 3. Aliases share what they stand for. They may be few, so that nobody pays for their expansion ("billion laughs").
 4. All of this depends on the lines' heads alone. Documents that differ in values only, as releases of one chart do,
    have one layout: it is made when the second of them comes.
-5. A layout is a document with the numbers of lines for values. A key has its own position, an item that of its value.
+5. Where a part stands is read off the heads when somebody asks. A key has its own position, an item that of its value.
 6. What only the exact parser can tell is refused: what a list in one line holds, where lists in lists and items with
    an anchor begin, and all places of a document with aliases or with a dash that stands alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from operator import itemgetter
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from casemate.sources.fast_lines import BELOW, LINES, VALUE, Head, Kind, Line, LineValue, NotPlainError
 from casemate.sources.marks import Path
@@ -74,14 +74,11 @@ _LAYOUTS: Final[dict[tuple[Head, ...], Layout | None]] = {}
 
 
 class Layout:
-    """The structure of documents whose lines have the same heads. Raises `NotPlainError` for heads that have none."""
+    """The structure of documents whose lines have the same heads. What has none raises `NotPlainError`."""
 
     def __init__(self, heads: tuple[Head, ...]) -> None:
         self.heads = heads
-        self._numbered: Any = _Fold().value(heads, range(len(heads)))
-        self._tells = self._numbered is not None and not any(head.hides for head in heads)
-        self._places: dict[Path, Position] = {}
-        self._objects: dict[int, Path] | None = None
+        self._places: dict[Path, _Place] = {}
 
     @cached_property
     def _collections(self) -> list[tuple[tuple[str, ...] | None, list[int]]]:
@@ -99,8 +96,9 @@ class Layout:
                 made.append((tuple(value) if isinstance(value, dict) else None, members))
             return known[id(value)]
 
-        if self._numbered is not None:
-            number(self._numbered)
+        numbered = _Fold().value(self.heads, range(len(self.heads)))
+        if numbered is not None:
+            number(numbered)
         return made
 
     def value(self, values: list[LineValue]) -> object:
@@ -112,65 +110,107 @@ class Layout:
             made.append(list(inner) if keys is None else dict(zip(keys, inner)))  # noqa: B905 - `strict` costs a quarter
         return made[-1] if self._collections else None
 
-    def object(self, line: int) -> Path | None:
-        """The path of the object that begins in a line (from 1): an item of a list, or the document."""
-        if self._objects is None:
-            items = self._numbered.get("items") if isinstance(self._numbered, dict) else None
-            count = len(items) if isinstance(items, list) else 0
-            paths: list[Path] = [(), *(("items", index) for index in range(count))]
-            self._objects = {self.at(path)[0]: path for path in paths}
-        return self._objects.get(line)
+    @cached_property
+    def objects(self) -> dict[int, Path]:
+        """The paths of the objects by the lines that they begin in (from 1): items of a list, and the document."""
+        found: dict[int, Path] = {self.at(())[0]: ()}
+        items = self._place(("items",)).inside
+        for index in range(items.count() if items and items.level & 1 else 0):
+            found[self.at(("items", index))[0]] = ("items", index)
+        return found
 
     def at(self, path: Path) -> Position:
         """Where the value at a path stands, or the nearest one around it that is there (rules 5 and 6)."""
+        place = self._place(path)
+        return place.line + 1, place.level // 2 + 1
+
+    def _place(self, path: Path) -> _Place:
         found = self._places.get(path)
         if found is None:
-            line, level = self._at(path)
-            found = self._places[path] = line + 1, level // 2 + 1
+            found = self._places[path] = self._within(self._place(path[:-1]), str(path[-1])) if path else self._root()
         return found
 
-    def _at(self, path: Path) -> tuple[int, int]:
-        here = self._numbered
-        if not self._tells:
+    def _root(self) -> _Place:
+        first = next((line for line, head in enumerate(self.heads) if head.level >= 0), None)
+        if first is None or any(head.hides for head in self.heads):
             raise NotPlainError
-        found = self._first(here), 0
-        for step in map(str, path):
-            if isinstance(here, int) and self.heads[here].kind.flow:
-                raise NotPlainError
-            if isinstance(here, dict) and step in here:
-                here = here[step]
-                found = self._key(here)
-            elif isinstance(here, list) and step.isdecimal() and int(step) < len(here):
-                here = here[int(step)]
-                found = self._item(here)
-            else:
-                break
-        return found
+        return _Place(first, 0, _Members(self.heads, first, 0))
 
-    def _first(self, collection: Any) -> int:
-        """The line of a collection's first key or dash."""
-        if isinstance(collection, dict):
-            return self._key(next(iter(collection.values())))[0]
-        first = collection[0]
-        return first if isinstance(first, int) else self._first(first)
-
-    def _key(self, value: Any) -> tuple[int, int]:
-        """The line and level of the key that has this value: the last line above that says something."""
-        line = value
-        if not isinstance(line, int):
-            line = self._first(value) - 1
-            while self.heads[line].level < 0:
-                line -= 1
-        head = self.heads[line]
-        return line, head.inner[-1] if head.inner else head.level
-
-    def _item(self, value: Any) -> tuple[int, int]:
-        """The line and level of an item."""
-        if isinstance(value, dict):
-            return self._key(next(iter(value.values())))
-        if isinstance(value, list) or self.heads[value].kind.anchor:
+    def _within(self, place: _Place, name: str) -> _Place:
+        """A member of what stands at a place; the place itself when there is none."""
+        inside = place.inside
+        if place.flow:
             raise NotPlainError
-        return value, self.heads[value].value_level
+        line = inside.line(name) if inside else None
+        if inside is None or line is None:
+            return _Place(place.line, place.level)
+        head, levels, behind = self.heads[line], _levels(self.heads[line]), inside.depth + 1
+        if not inside.level & 1:
+            below = self._below(line, levels[-1]) if head.kind.below else None
+            return _Place(line, levels[-1], below, head.kind.flow)
+        if behind == len(levels) and not head.kind.anchor:
+            return _Place(line, head.value_level, None, head.kind.flow)
+        if behind == len(levels) or levels[behind] & 1:
+            raise NotPlainError
+        return _Place(line, levels[-1], _Members(self.heads, line, behind))
+
+    def _below(self, line: int, level: int) -> _Members | None:
+        """The collection that begins below a key, if any does."""
+        for below in range(line + 1, len(self.heads)):
+            if self.heads[below].level >= 0:
+                return _Members(self.heads, below, 0) if self.heads[below].level > level else None
+        return None
+
+
+class _Place(NamedTuple):
+    """The line and level of a value; what is `inside` of a collection, or whether it is a list in one line (`flow`)."""
+
+    line: int
+    level: int
+    inside: _Members | None = None
+    flow: bool = False
+
+
+def _levels(head: Head) -> tuple[int, ...]:
+    """The levels of everything that a line begins, outermost first."""
+    return head.level, *head.inner
+
+
+class _Members:
+    """The keys of a mapping, or the numbers of a list's items, with their lines: read only as far as somebody asks.
+
+    The collection begins in a line, behind `depth` others that begin there too.
+    """
+
+    def __init__(self, heads: tuple[Head, ...], line: int, depth: int) -> None:
+        self.depth = depth
+        self.level = _levels(heads[line])[depth]
+        self._found: dict[str, int] = {}
+        self._rest = self._read(heads, line)
+
+    def line(self, name: str) -> int | None:
+        """The line of a member."""
+        if name not in self._found:
+            for each, line in self._rest:
+                self._found[each] = line
+                if each == name:
+                    break
+        return self._found.get(name)
+
+    def count(self) -> int:
+        """How many there are."""
+        self._found.update(self._rest)
+        return len(self._found)
+
+    def _read(self, heads: tuple[Head, ...], first: int) -> Iterator[tuple[str, int]]:
+        level, number = self.level, 0
+        for line in range(first, len(heads)):
+            head = heads[line]
+            if line == first or head.level == level:
+                yield str(number) if head.key is None or level & 1 else head.key, line
+                number += 1
+            elif 0 <= head.level < level:
+                return
 
 
 class _Fold:

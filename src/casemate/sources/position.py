@@ -61,7 +61,7 @@ def _by_layout(seen: Seen, line: int, paths: Sequence[Path]) -> list[Position] |
     lines = seen.begin - 1
     try:
         layout = layout_of(seen.outline)
-        root = layout.object(line - lines)
+        root = layout.objects.get(line - lines)
         if root is None:
             return None
         found = [layout.at((*root, *path)) for path in paths]
