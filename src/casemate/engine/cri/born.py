@@ -1,7 +1,7 @@
 """The handler that a sandbox was started under.
 
-1. containerd tells it in its lists, empty for the default one. CRI-O (1.36) does not: it notes it among the annotations
-   of the sandbox's specification, which its verbose status shows.
+1. containerd tells it in its lists, empty for the default one; its records name a runtime's type. CRI-O (1.36) does
+   not: it notes it among the annotations of the sandbox's specification, which its verbose status shows.
 2. CRI-O adds a Pod's own annotations and labels to these after its own: whoever gives a Pod one of that name decides
    what it says (server/sandbox_run_linux.go). Of such a Pod nothing is known.
 """
@@ -25,7 +25,7 @@ class _Specification(msgspec.Struct, frozen=True):
 
 class _Record(msgspec.Struct, frozen=True, rename="camel"):
     runtime_spec: _Specification | None = None
-    runtime_handler: str | None = None
+    runtime_type: str | None = None
 
 
 async def handler_of(client: CriClient, sandbox: pb.PodSandbox) -> str | None:
@@ -45,6 +45,6 @@ def noted(record: str, own: set[str]) -> str | None:
         found = msgspec.json.decode(record, type=_Record)
     except msgspec.DecodeError:
         return None
-    if found.runtime_handler is not None or found.runtime_spec is None:
-        return found.runtime_handler or ""
+    if found.runtime_type is not None or found.runtime_spec is None:
+        return ""
     return None if _NOTED in own else found.runtime_spec.annotations.get(_NOTED)

@@ -18,8 +18,8 @@ def crio(**annotations: str) -> str:
 @pytest.mark.parametrize(
     ("record", "own", "handler"),
     [
-        (json.dumps({"runtimeHandler": "runsc", "runtimeSpec": {"annotations": {}}}), set(), "runsc"),
-        (json.dumps({"runtimeHandler": "", "runtimeSpec": {"annotations": {NAME: "runsc"}}}), {NAME}, ""),
+        (json.dumps({"runtimeType": "io.containerd.runc.v2", "runtimeSpec": {"annotations": {}}}), set(), ""),
+        (json.dumps({"runtimeType": "", "runtimeSpec": {"annotations": {NAME: "runsc"}}}), {NAME}, ""),
         (crio(**{NAME: "kata"}), {"app"}, "kata"),
         (crio(**{NAME: ""}), set(), ""),
         (crio(**{NAME: "kata"}), {NAME}, None),
