@@ -64,6 +64,7 @@ def recover(store: Store, say: Say) -> bool:
     if record is None or found is None or found.phase == "applied":
         return False
     say(f"an earlier change was interrupted while {found.phase}: taking it back")
+    restart.await_begun(found.restart, record.socket)
     undo(store, record, say)
     return True
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 _ASKING_SECONDS: Final = 10
 _VERSION: Final = re.compile(r"\bv?(\d+\.\d+\.\d+\S*)")
+
+
+def pids() -> Iterator[int]:
+    """Every process that runs now."""
+    return (int(each.name) for each in Path("/proc").iterdir() if each.name.isdecimal())
 
 
 def arguments(pid: int) -> tuple[str, ...]:

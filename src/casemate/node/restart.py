@@ -7,7 +7,9 @@ Rules:
 2. A process by hand starts again as it was: program, arguments, environment, folder, output, and mount namespace.
 3. Pods outlive a restart: their shims are no part of the runtime's process. The old process gets SIGTERM, and SIGKILL
    after 30 s: a runtime that hangs must not keep the node down.
-4. After it, CRI answers Version and Status with RuntimeReady, in 60 s or not at all.
+4. A restart that a killed casemate began goes on alone. Whoever comes next waits for its end: two at once would start
+   the runtime twice.
+5. After it, CRI answers Version and Status with RuntimeReady, in 60 s or not at all.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from casemate.engine.cri.born import handler_of
 from casemate.engine.cri.client import CriClient
 from casemate.errors import CasemateError, IncompleteError, RuntimeFault
 from casemate.model.node_plan import Restart
-from casemate.node import daemon
+from casemate.node import daemon, process
 
 HEALTH_SECONDS = 60.0
 _COMMAND_SECONDS = 180
@@ -51,6 +53,20 @@ def restart(how: Restart, socket: str) -> None:
             _run(["/bin/sh", "-c", how.command], how.command)
         case "process":
             _by_hand(how, daemon.listener(socket))
+
+
+def await_begun(how: Restart, socket: str) -> None:
+    """Wait for the end of a restart by hand that nobody watches any more (rule 4), for as long as one may take."""
+    deadline = time.monotonic() + _STOP_SECONDS + HEALTH_SECONDS
+    while how.how == "process" and _has_begun(how, socket) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def _has_begun(how: Restart, socket: str) -> bool:
+    """Whether a process is about to be the runtime: its command line ends in the runtime's, and it does not serve."""
+    ending = (how.program, *how.arguments[1:])
+    found = {pid for pid in process.pids() if process.arguments(pid)[-len(ending) :] == ending}
+    return bool(found - {daemon.listener(socket)})
 
 
 def await_health(socket: str, wanted: Callable[[int], bool] = bool, seconds: float = HEALTH_SECONDS) -> None:

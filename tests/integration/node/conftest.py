@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,5 +19,5 @@ VERSIONS = (2, 3, 4)
 @pytest.fixture(params=VERSIONS, ids=[f"version-{each}" for each in VERSIONS])
 def node(request: pytest.FixtureRequest) -> Iterator[nodes.Node]:
     """A running node of each schema version."""
-    with nodes.node(Path(f"/tmp/cmn-{os.getpid()}-{request.param}"), request.param) as made:
+    with nodes.node(Path(tempfile.mkdtemp(prefix="cmn-", dir="/tmp")), request.param) as made:
         yield made

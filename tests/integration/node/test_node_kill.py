@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import itertools
+import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from nodes import Node
 from test_node_apply import applied, handlers, quiet
 
-from casemate.node import apply
+from casemate.node import apply, process
 
 pytestmark = pytest.mark.root
 HERE = Path(__file__).parent
 
 
-def killed(what: str, step: int, node: Node, handler: str) -> bool:
+def killed(what: str, step: int | str, node: Node, handler: str) -> bool:
     """Whether there was such a step to be killed at."""
     command = [sys.executable, str(HERE / "killed.py"), what, str(step), node.socket, handler]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
@@ -58,6 +60,23 @@ def test_a_revert_that_is_killed_at_any_step_leaves_a_working_runtime(node: Node
         assert node.files() == before, f"step {step}"
     assert step > 3
     assert node.files() == before
+
+
+def test_a_restart_that_was_begun_is_waited_for(node: Node) -> None:
+    """The runtime is slow to end when casemate is killed, and would be there twice if the next one did not wait."""
+    before, old = node.files(), node.pid
+    assert killed("apply", "restart", node, handler_of(node))
+    resumed = threading.Timer(1.0, os.kill, (old, signal.SIGCONT))
+    resumed.start()
+    apply.revert(str(node.config), quiet)
+    resumed.join()
+    assert node.files() == before
+    assert runtimes(node) == [node.pid]
+
+
+def runtimes(node: Node) -> list[int]:
+    """Every process that is the node's runtime, or is about to be."""
+    return [each for each in process.pids() if str(node.config) in process.arguments(each)]
 
 
 def test_an_apply_after_a_killed_one_takes_it_back_and_succeeds(node: Node) -> None:
