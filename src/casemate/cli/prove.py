@@ -147,7 +147,7 @@ def prove(
     Parameters
     ----------
     cri
-        The socket of the node's own containerd, in place of an engine of casemate's.
+        The socket of the node's own containerd or CRI-O, in place of an engine of casemate's.
     watch
         Prove again whenever a program or a configuration has changed, until interrupted.
     explain
@@ -218,7 +218,7 @@ def _place(cri: str | None, engine: str) -> Place:
 
 
 def node_place(cri: str) -> Place:
-    """The node's own containerd, by its socket. Raises `InputError` when none answers there."""
+    """The node's own containerd or CRI-O, by its socket. Raises `InputError` when none answers there."""
     from casemate.engine import lifecycle
     from casemate.engine.containerd import process
 
