@@ -92,7 +92,9 @@ class Cluster:
         try:
             return self._http.request(method, path, content=content, headers=headers, timeout=_SECONDS)
         except httpx.HTTPError as error:
-            raise IncompleteError(f"the cluster does not answer: {error}", where=path) from None
+            where, fix = str(self._http.base_url).rstrip("/"), "check the server's address, and that it runs"
+            what = f"the cluster does not answer {method} {path}: {error}"
+            raise IncompleteError(what, where=where, fix=fix) from None
 
 
 def _granted(answer: httpx.Response, path: str) -> bytes:

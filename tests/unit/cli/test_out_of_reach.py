@@ -33,6 +33,7 @@ MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
         "assess --kubeconfig config",
         "assess --kubeconfig config --proofs-key key.pub",
         "prove cluster --kubeconfig config --key key.pub",
+        pytest.param("node apply --yes --kubeconfig config --in-turn", marks=pytest.mark.root),
         *(f"corpus run --against {engine} --kubeconfig config" for engine in ("webhook", "native", "kyverno")),
     ],
 )
