@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import sys
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -10,6 +11,7 @@ from cyclopts import Parameter
 from casemate.catalogue import tables
 from casemate.cli import policy_files
 from casemate.cli.options import Output
+from casemate.errors import InputError
 from casemate.policy.check import check as find
 from casemate.report.policy_findings import findings_json, findings_text
 
@@ -25,6 +27,8 @@ def check(*file: Annotated[str, Parameter(allow_leading_hyphen=True)], output: O
     file
         Policies and exceptions, and RuntimeClasses, Nodes and Namespaces beside them: files, folders or -.
     """
+    if not file and sys.stdin.isatty():
+        raise InputError("no policies", fix="name files or folders, or - for standard input")
     written = policy_files.read(file or ("-",))
     known = policy_files.known(written)
     now = datetime.datetime.now(datetime.UTC)

@@ -77,3 +77,14 @@ def test_a_configuration_that_is_not_there_is_not_taken_for_an_empty_one(
 def test_standard_input_is_not_read_twice(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(line.split()) == 2
     assert capsys.readouterr().err == "casemate: -: standard input is named twice\n  → put one of them into a file\n"
+
+
+def test_nobody_at_a_terminal_waits_for_policies_that_were_not_named() -> None:
+    terminal, user = os.openpty()
+    ended = subprocess.run(
+        [*_CASEMATE, "policy", "check"], stdin=user, capture_output=True, text=True, check=False, timeout=60
+    )
+    os.close(terminal)
+    os.close(user)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == "casemate: no policies\n  → name files or folders, or - for standard input\n"
