@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -146,33 +147,47 @@ def test_an_exception_that_ends_is_audited_at_once(cluster: Cluster, webhook: We
     assert refused_once(cluster, pod("plain"))
 
 
-def test_a_probe_that_is_let_through_is_told_and_makes_the_replica_unready(cluster: Cluster, webhook: Webhook) -> None:
-    wait_for(lambda: "casemate_policy_bites{" in metrics(webhook), "a probe")
+@contextmanager
+def off(cluster: Cluster) -> Iterator[None]:
+    """Without what makes API servers ask whether something is allowed."""
     configuration = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/casemate-admission"
     with cluster.client() as client:
         kept = client.get(configuration).json()
         client.delete(configuration)
+        yield
+        kept["metadata"] = {"name": kept["metadata"]["name"]}
+        assert client.post(configuration.rpartition("/")[0], json=kept).is_success
+
+
+def test_a_configuration_that_is_gone_is_a_gap(cluster: Cluster, webhook: Webhook) -> None:
+    watching = policy("gvisor")
+    watching["metadata"]["name"], watching["spec"]["mode"] = "watching", "audit"
+    with off(cluster):
+        make(cluster, watching)
+        wait_for(lambda: "casemate_webhook_gaps 1.0" in metrics(webhook), "an audit to find it")
+    with cluster.client() as client:
+        client.delete(path(watching))
+    wait_for(lambda: "casemate_webhook_gaps 0.0" in metrics(webhook), "an audit to find nothing")
+
+
+def test_a_probe_that_is_let_through_is_told_and_makes_the_replica_unready(cluster: Cluster, webhook: Webhook) -> None:
+    wait_for(lambda: "casemate_policy_bites{" in metrics(webhook), "a probe")
+    with off(cluster):
         said = "let through what must be denied: tenants"
         wait_for(lambda: said in webhook.health_of("/readyz"), "the replica to be unready")
         assert condition(cluster, policy("gvisor"), "Bites")["status"] == "False"
-        kept["metadata"] = {"name": kept["metadata"]["name"]}
-        assert client.post(configuration.rpartition("/")[0], json=kept).is_success
     webhook.wait_ready()
     wait_for(lambda: condition(cluster, policy("gvisor"), "Bites")["status"] == "True", "its status")
 
 
 def test_an_unreadable_policy_denies_until_it_is_gone(cluster: Cluster, webhook: Webhook) -> None:
     """Written while the webhook was off: the schema alone does not see what is wrong with it."""
-    configuration = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/casemate-admission"
     broken = policy("gvisor")
     broken["metadata"]["name"] = "broken"
     broken["spec"]["permitted"] = [7]
-    with cluster.client() as client:
-        kept = client.get(configuration).json()
-        client.delete(configuration)
+    with off(cluster):
         make(cluster, broken)
-        kept["metadata"] = {"name": kept["metadata"]["name"]}
-        assert client.post(configuration.rpartition("/")[0], json=kept).is_success
+    with cluster.client() as client:
         wait_for(lambda: "malformed" in post(cluster, pod(), dry_run=True).text, webhook.log()[-2000:])
         wait_for(lambda: condition(cluster, broken, "Accepted").get("status") == "False", "its status")
         assert post(cluster, in_namespace("kube-system"), dry_run=True).status_code == 201
