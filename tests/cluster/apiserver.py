@@ -47,7 +47,7 @@ class Cluster:
     def client(self, token: str = "") -> httpx.Client:
         verify = ssl.create_default_context(cafile=str(self.ca))
         headers = {"Authorization": f"Bearer {token or self.admin}"}
-        return httpx.Client(base_url=self.server, verify=verify, headers=headers, trust_env=False)
+        return httpx.Client(base_url=self.server, verify=verify, headers=headers, trust_env=False, timeout=30)
 
     def apply(self, path: str, *bodies: dict[str, object]) -> None:
         with self.client() as client:
