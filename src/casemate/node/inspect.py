@@ -42,6 +42,7 @@ from casemate.node import (
     host,
     kubelet,
     programs,
+    registries,
     running,
     settings,
     tree,
@@ -118,12 +119,13 @@ def _crio(found: Daemon) -> Configuration:
         config, said_by = effective.crio_dump(found), "crio config"
     else:
         config, said_by = crio_tree.read(found), "the files, without defaults"
+    told = settings.of("crio", config)
     return Configuration(
         version=0,
         effective=config,
         said_by=said_by,
         imports=crio_tree.facts(found),
-        settings=settings.of("crio", config),
+        settings=replace(told, insecure_registries=(*told.insecure_registries, *registries.insecure())),
     )
 
 

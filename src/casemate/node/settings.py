@@ -107,8 +107,10 @@ def _crio(config: Toml) -> Settings:
         stream_address=text(api, "stream_address") or "127.0.0.1",
         stream_tls=api.get("stream_enable_tls") is True,
         unset_seccomp_profile=text(runtime, "seccomp_profile"),
-        # CRI-O gives its default profile to whoever asks for none, unless `unconfined` is written.
-        seccomp_default_on=text(runtime, "seccomp_profile") != "unconfined",
+        # Whoever asks for no profile gets none, but with a key that older versions of CRI-O had.
+        seccomp_default_on=runtime.get("seccomp_use_default_when_empty") is True
+        and text(runtime, "seccomp_profile") != "unconfined",
+        registry_config_path="/etc/containers/registries.conf.d:/etc/containers/certs.d",
         apparmor_disabled=text(runtime, "apparmor_profile") == "unconfined",
         selinux=runtime.get("selinux") is True,
         insecure_registries=texts(image, "insecure_registries"),

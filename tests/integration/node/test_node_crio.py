@@ -17,7 +17,7 @@ from commandline import casemate
 from crio_nodes import CrioNode, node, stop
 
 from casemate.errors import RefusedError, RuntimeFault
-from casemate.node import apply, prepare
+from casemate.node import apply, prepare, settings
 from casemate.node import crio as written
 
 pytestmark = pytest.mark.root
@@ -59,20 +59,21 @@ def applied(made: CrioNode, names: list[str]) -> None:
 
 
 @contextmanager
-def changed(made: CrioNode, name: str, text: str) -> Iterator[None]:
-    """CRI-O as it runs with another drop-in."""
-    file = made.drop_ins / name
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(text)
+def changed(made: CrioNode, texts: dict[str, str]) -> Iterator[None]:
+    """CRI-O as it runs with other drop-ins."""
     stop(made)
+    for name, text in texts.items():
+        (made.drop_ins / name).parent.mkdir(exist_ok=True)
+        (made.drop_ins / name).write_text(text)
     made.start()
     try:
         yield
     finally:
-        file.unlink()
-        if file.parent != made.drop_ins:
-            file.parent.rmdir()
         stop(made)
+        for name in texts:
+            (made.drop_ins / name).unlink()
+            if "/" in name:
+                (made.drop_ins / name).parent.rmdir()
         made.start()
 
 
@@ -107,27 +108,22 @@ def test_doctor_tells_what_the_daemon_itself_says(made: CrioNode) -> None:
     assert report["CN301"]["result"] == "pass"  # also of crun, for which no file has a path
     assert report["CN308"]["result"] == "fail"  # CRI-O's own table of crun lets Pods ask for devices
     assert "devices.crio.io" in str(report["CN308"]["evidence"])
-    assert report["CN804"]["result"] == "fail"  # its Pod asked for no seccomp profile
+    assert report["CN804"]["result"] == "fail"  # its Pod asked for no seccomp profile, and got none
+    assert not settings.of("crio", prepare.prepare(made.where, ["crun"]).before).seccomp_default_on
 
 
-def test_a_shim_that_crio_ignores_is_seen(made: CrioNode) -> None:
-    shim = made.folder / "bin" / "containerd-shim-runsc-v1"
-    shim.write_text("#!/bin/sh\n")
-    shim.chmod(0o755)
-    with changed(made, "20-gvisor.conf", GVISOR.format(shim=shim)):
-        assert "gvisor" not in told_by(made)
-        report = doctor(made)
-        assert report["CN301"]["result"] == "fail"
+def test_doctor_makes_of_files_what_crio_makes_of_them(made: CrioNode) -> None:
+    shim, other = made.folder / "bin" / "containerd-shim-runsc-v1", made.folder / "bin" / "youki"
+    shutil.copy("/bin/true", shim)
+    with changed(made, {"20-gvisor.conf": GVISOR.format(shim=shim), "30/later.conf": LATER.format(runc=other)}):
+        told, report = told_by(made), doctor(made)
+        assert "gvisor" not in told
         assert "ignores gVisor's shim" in str(report["gvisor"]["ignored"])
-        assert report["gvisor"]["boundary"] == "unknown"
-
-
-def test_a_later_table_of_a_handler_replaces_the_earlier_one_for_crio_too(made: CrioNode) -> None:
-    with changed(made, "20/x.conf", LATER.format(runc=made.folder / "bin" / "youki")):
-        runc = made.folder / "bin" / "youki"
-        assert told_by(made)["runc"]["runtime_path"] == doctor(made)["runc"]["program"] == str(runc)
+        assert (report["gvisor"]["boundary"], report["CN301"]["result"]) == ("unknown", "fail")
+        assert told["runc"]["runtime_path"] == report["runc"]["program"] == str(other)
         planned = written.runtimes(prepare.prepare(made.where, ["crun"]).before)["runc"]
-        assert (planned["runtime_path"], planned["monitor_path"]) == (str(runc), "")
+        assert (planned["runtime_path"], planned["monitor_path"]) == (str(other), "")  # nothing of the earlier table
+    shim.unlink()
 
 
 def test_plan_shows_the_diff_and_changes_nothing(made: CrioNode) -> None:

@@ -76,9 +76,20 @@ def test_nri_is_on_where_it_is_not_disabled() -> None:
     assert not settings.of("containerd", V2).nri_enabled
 
 
-def test_crio_gives_a_seccomp_profile_unless_told_otherwise() -> None:
-    assert settings.of("crio", {}).seccomp_default_on
-    assert not settings.of("crio", {"crio": {"runtime": {"seccomp_profile": "unconfined"}}}).seccomp_default_on
+@pytest.mark.parametrize(
+    ("told", "on"),
+    [
+        ({}, False),
+        ({"seccomp_use_default_when_empty": False}, False),
+        ({"seccomp_use_default_when_empty": True}, True),
+        ({"seccomp_use_default_when_empty": True, "seccomp_profile": "unconfined"}, False),
+    ],
+)
+def test_crio_gives_no_seccomp_profile_to_who_asks_for_none(told: dict[str, object], on: bool) -> None:
+    assert settings.of("crio", {"crio": {"runtime": told}}).seccomp_default_on is on
+
+
+def test_crios_default_handler_is_crun() -> None:
     assert settings.of("crio", {}).default_handler == "crun"
 
 
