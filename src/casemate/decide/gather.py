@@ -18,11 +18,12 @@ from casemate.catalogue.doors import normal_path, opened
 from casemate.decide import placement
 from casemate.decide.containers import Mounted, containers
 from casemate.decide.facts import POD, Facts
+from casemate.decide.images import image
 from casemate.model.kube.pod import PodSpec
 from casemate.model.kube.security import PodSecurityContext
 from casemate.model.kube.volumes import Volume
 from casemate.model.surroundings import Surroundings
-from casemate.model.workload import Workload
+from casemate.model.workload import KUBELET, Workload
 
 
 def gather(workload: Workload, surroundings: Surroundings) -> Facts:
@@ -127,12 +128,12 @@ def _wasm(facts: Facts, workload: Workload) -> None:
 
 
 def _is_static(workload: Workload) -> bool:
+    """Whether a kubelet started it from a file. In a manifest the annotations of mirror Pods are anybody's to write."""
+    if "etc/kubernetes/manifests/" in workload.source.file or workload.creator == KUBELET:
+        return True
     annotations = workload.metadata.annotations
-    return (
-        "kubernetes.io/config.mirror" in annotations
-        or annotations.get("kubernetes.io/config.source") == "file"
-        or "etc/kubernetes/manifests/" in workload.source.file
-    )
+    mirror = "kubernetes.io/config.mirror" in annotations or annotations.get("kubernetes.io/config.source") == "file"
+    return mirror and not workload.source.file
 
 
 def _pod(facts: Facts, spec: PodSpec) -> None:
@@ -194,12 +195,24 @@ def _volume(facts: Facts, volume: Volume, place: str, kind: str) -> None:
         facts.value("secret", volume.secret.secretName or "", place)
     elif volume.emptyDir and volume.emptyDir.medium:
         facts.value("empty-dir-medium", volume.emptyDir.medium, place)
+    elif volume.image:
+        _image_volume(facts, volume.image.reference or "", f"{place}.reference")
     elif volume.projected:
         for index, source in enumerate(volume.projected.sources):
             if source.serviceAccountToken:
                 facts.mark("service-account-token", f"{place}.sources[{index}]")
             if source.secret:
                 facts.value("secret", source.secret.name or "", f"{place}.sources[{index}]")
+
+
+def _image_volume(facts: Facts, reference: str, place: str) -> None:
+    """Where the image comes from; it names no program that runs."""
+    found = image(reference)
+    facts.value("image-registry", found.registry, place)
+    if not found.digest:
+        facts.mark("image-by-tag", place)
+        if found.tag == "latest":
+            facts.mark("image-latest", place)
 
 
 def _host_path(facts: Facts, volume: Volume, place: str, mounted: Mounted) -> None:

@@ -17,7 +17,8 @@
    unknown, but for those that are known to change sizes and caches only: whether the node honours them is not known
    here. For the same reason `hardened` is not earned with annotations that give a container of runc or crun devices,
    hooks or another profile.
-7. A runtime whose version, where known, lacks the fix of an escape that it alone stands against is `shared`.
+7. A process of a Windows host has no boundary, and no runtime of the catalogue draws one for Windows.
+8. A runtime whose version, where known, lacks the fix of an escape that it alone stands against is `shared`.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ PARTS: Final = (
     Part("own-configuration", Is("annotation", _CONFIGURING), "has annotations that may change how it is confined"),
     Part("own-sockets", Is("host-socket"), "talks to a program of the node"),
     Part("own-mounts", Is("host-door", ("door-below",)), "may write what is mounted below a directory of the node"),
-    Part("linux", Is("windows"), "is for Windows"),
+    Part("safe-sysctls", Is("unsafe-sysctl"), "sets kernel parameters beyond the safe set"),
 )
 """All parts that `hardened` is earned by."""
 
@@ -87,6 +88,7 @@ class Rules:
     parts: tuple[tuple[Part, Condition], ...]
     doors: tuple[tuple[Door, Condition], ...]
     weakened: Condition
+    windows: Condition
     native: Condition
 
 
@@ -98,6 +100,7 @@ def rules(questions: Questions) -> Rules:
             (door, questions.condition(Is("host-door", (door.id,)))) for door in doors().values() if door.by != "below"
         ),
         questions.condition(Is("reconfigured")),
+        questions.condition(AnyOf((Is("host-process"), Is("windows")))),
         questions.condition(AnyOf((Is("class-runs-native"), Is("class-may-run-native")))),
     )
 
@@ -126,6 +129,9 @@ def _bounded(resolved: Resolved, answers: Answers, compiled: Rules) -> tuple[Bou
     if boundary > Boundary.HARDENED and (places := compiled.weakened(answers)):
         text = "an annotation reconfigures the sandbox; whether the node honours it is not known"
         return Boundary.UNKNOWN, (Reason(id="reconfigured", text=text, path=places[0]),)
+    if places := compiled.windows(answers):
+        text = "it is for Windows, where its runtime draws no boundary"
+        return min(boundary, Boundary.SHARED), (Reason(id="windows", text=text, path=places[0]),)
     if reasons := tuple(_opened(answers, compiled)):
         return min(boundary, Boundary.SHARED), reasons
     if compiled.native(answers):

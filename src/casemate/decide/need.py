@@ -6,7 +6,8 @@
 2. A criterion may force a minimum, whatever the sum. `confidential` is only ever forced: keeping a secret from the node
    is another wish than keeping the node from the workload.
 3. The owner outranks our guesses. Label `casemate.dev/need` on the namespace, the object or the Pod template sets the
-   boundary; of several, the strictest counts, so that a Pod cannot talk itself out of what its namespace says.
+   boundary; of several, the strictest counts, and it is never below what other labels force, so that a Pod cannot talk
+   itself out of what its namespace says (`casemate.dev/tenancy`, `casemate.dev/trust`, `casemate.dev/data`).
 4. Where `casemate.dev/trust` says `internal` or `system`, and nothing says `untrusted` or `third-party`, only what
    labels force counts: guesses add points, but force nothing.
 """
@@ -89,7 +90,8 @@ def need(answers: Answers, compiled: Criteria, recognised: Profile | None) -> Ne
     boundary = max(of_score(score), forced or Boundary.SHARED)
     first = {row_id for force, row_id in forces if force is forced}
     ordered = sorted(reasons, key=lambda reason: (reason.id not in first, -reason.points))
-    return _owned(answers, compiled, Need(boundary=boundary, score=score, forced=forced, reasons=tuple(ordered)))
+    least = max((row.force for row, said, _ in rows if said and row.force is not None), default=Boundary.SHARED)
+    return _owned(answers, compiled, Need(boundary=boundary, score=score, forced=forced, reasons=tuple(ordered)), least)
 
 
 def of_score(score: int) -> Boundary:
@@ -97,18 +99,20 @@ def of_score(score: int) -> Boundary:
     return next(boundary for least, boundary in _THRESHOLDS if score >= least)
 
 
-def _owned(answers: Answers, compiled: Criteria, guessed: Need) -> Need:
-    """The need that the owner's label sets, with what would have been without it."""
+def _owned(answers: Answers, compiled: Criteria, guessed: Need, least: Boundary) -> Need:
+    """The need that the owner's label sets, with what would have been without it; other labels force `least`."""
     said = next((boundary for boundary, holds in compiled.labelled if holds(answers)), None)
     if said is None:
         return guessed
     text = f"its owner says so: {NEED_LABEL}={said}"
-    if said is not guessed.boundary:
+    if said < least:
+        text += f" (but another label forces {least})"
+    elif said is not guessed.boundary:
         text += f" (without the label: {guessed.boundary})"
     return Need(
-        boundary=said,
+        boundary=max(said, least),
         score=guessed.score,
-        forced=said,
+        forced=max(said, least),
         reasons=(Reason(id="owner-need", text=text), *guessed.reasons),
     )
 

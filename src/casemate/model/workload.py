@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from casemate.model.kube.meta import ObjectMeta
@@ -18,6 +20,10 @@ class Source(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}" if self.file else self.uid
+
+
+KUBELET: Final = "kubelet"
+"""The creator of static Pods that were read where a kubelet reads them."""
 
 
 class Workload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -14,7 +14,7 @@ import msgspec
 
 from casemate.errors import InputError
 from casemate.model.surroundings import Surroundings
-from casemate.model.workload import Workload
+from casemate.model.workload import KUBELET, Workload
 from casemate.sources.fast import read
 from casemate.sources.fast_files import Content, Unreached
 from casemate.sources.fast_files import read as read_file
@@ -71,4 +71,4 @@ def _pods(content: Content) -> Iterator[Workload | Problem]:
 
 def _static(pod: Workload) -> Workload:
     marked = msgspec.structs.replace(pod.metadata, annotations=pod.metadata.annotations | _FROM_FILE)
-    return msgspec.structs.replace(pod, namespace=pod.namespace or "default", metadata=marked)
+    return msgspec.structs.replace(pod, namespace=pod.namespace or "default", metadata=marked, creator=KUBELET)

@@ -4,6 +4,7 @@
 2. What cannot be decoded is left out: surroundings are evidence, and broken evidence is none.
 3. For files the surroundings are incomplete: what is absent there may still exist in the cluster.
    A namespace that stands there twice has the labels of both: one may be the other's patch.
+   But a class without a handler, which the API server refuses, is one of which nobody knows the handler.
 4. A class that files give two handlers has neither for sure: it gets one that nobody knows, which both are named in.
 """
 
@@ -71,7 +72,9 @@ class Neighbours:
 
     def _runtime_class(self, value: dict[str, object]) -> None:
         found = decode(value, RuntimeClass).struct
-        if found.metadata and found.metadata.name and found.handler:
+        if not found.handler:
+            found = replace(found, handler=_NO_HANDLER)
+        if found.metadata and found.metadata.name:
             name, handlers = found.metadata.name, self._handlers.setdefault(found.metadata.name, {})
             handlers[found.handler] = None
             self._classes[name] = found if len(handlers) == 1 else _either(found, handlers)
@@ -80,6 +83,9 @@ class Neighbours:
         name, labels = _identity(value)
         if name:
             self._nodes[name] = _node(name, labels, _mapping(value.get("status")))
+
+
+_NO_HANDLER: Final = "no handler"
 
 
 def _either(found: RuntimeClass, handlers: Iterable[str]) -> RuntimeClass:

@@ -314,6 +314,29 @@ def test_what_only_looks_like_a_part_of_hardened_is_none(change, lacks):
     assert lacks in reasons(found)
 
 
+def test_a_kernel_parameter_beyond_the_safe_set_costs_hardened():
+    def boundary(name: str) -> Boundary:
+        spec = yaml.safe_load(HARDENED)
+        spec["securityContext"]["sysctls"] = [{"name": name, "value": "1"}]
+        return has(yaml.safe_dump(spec)).boundary
+
+    assert boundary("kernel.core_pattern") is Boundary.SHARED
+    assert boundary("net.ipv4.tcp_syncookies") is Boundary.HARDENED
+
+
+@pytest.mark.parametrize(
+    "windows",
+    [
+        "os: {name: windows}",
+        "nodeSelector: {kubernetes.io/os: windows}",
+        "securityContext: {windowsOptions: {hostProcess: true}}",
+    ],
+)
+def test_no_runtime_draws_a_boundary_for_windows(windows):
+    assert has(f"{under('gvisor')}\n{windows}").boundary is Boundary.SHARED
+    assert has(f"{under('kata')}\n{windows}").boundary is Boundary.SHARED
+
+
 def test_a_socket_of_an_unknown_program_of_the_node_costs_hardened():
     found = has(mounting(HARDENED, "{path: /run/agent/api.sock}", ", readOnly: true, recursiveReadOnly: Enabled"))
     assert "own-sockets" in reasons(found)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from workloads import PLAIN, catalogue, workload
 
+from casemate.catalogue import tables
 from casemate.decide.assess import assess
 from casemate.decide.need import of_score
 from casemate.model.assessment import Need
@@ -76,6 +77,22 @@ def test_the_owners_label_outranks_our_guess_up_and_down(said, where):
 def test_a_pod_cannot_talk_itself_out_of_what_its_namespace_says():
     found = need(namespace={"casemate.dev/need": "vm"}, labels={"casemate.dev/need": "shared"})
     assert found.boundary is Boundary.VM
+
+
+@pytest.mark.parametrize(
+    "forcing",
+    [{"casemate.dev/tenancy": "shared"}, {"casemate.dev/trust": "untrusted"}, {"casemate.dev/need": "sandbox"}],
+)
+def test_no_label_of_a_pod_takes_back_what_a_label_of_its_namespace_forces(forcing):
+    found = need(namespace=forcing, labels={"casemate.dev/need": "shared", "casemate.dev/trust": "system"})
+    assert found.boundary is Boundary.SANDBOX
+    assert found.forced is Boundary.SANDBOX
+
+
+def test_no_pod_takes_back_that_its_namespace_is_shared_by_tenants():
+    surroundings = Surroundings(namespaces={"shop": {"casemate.dev/tenancy": "shared"}})
+    pod = workload(labels={"casemate.dev/need": "shared"})
+    assert assess(pod, surroundings, tables.load()).need.boundary is Boundary.SANDBOX
 
 
 def test_a_word_that_is_no_boundary_says_nothing():

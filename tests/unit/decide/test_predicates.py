@@ -12,6 +12,7 @@ from casemate.decide.cases import Cases
 from casemate.decide.facts import POD, Facts
 from casemate.decide.predicates import Questions
 from casemate.model.surroundings import Exposure, Rights, Surroundings
+from casemate.model.workload import KUBELET, Source
 
 SETTLED_LATER = {"profile", "below-need"}
 
@@ -386,7 +387,16 @@ IDENTITIES = [
     ),
     ("helm-test", {"annotations": {"helm.sh/hook": "test"}}, {}),
     ("unknown-field", {"unknown_fields": ("imge",)}, {}),
-    ("static-pod", {"kind": "Pod", "annotations": {"kubernetes.io/config.mirror": "x"}}, {"kind": "Pod"}),
+    (
+        "static-pod",
+        {"kind": "Pod", "annotations": {"kubernetes.io/config.mirror": "x"}, "source": Source(uid="1")},
+        {"kind": "Pod", "annotations": {"kubernetes.io/config.mirror": "x"}},
+    ),
+    (
+        "static-pod",
+        {"kind": "Pod", "creator": KUBELET},
+        {"kind": "Pod", "annotations": {"kubernetes.io/config.source": "file"}},
+    ),
 ]
 
 GVISOR = runtime_class("gvisor", "runsc")

@@ -277,6 +277,12 @@ def test_classes_nodes_and_namespaces_are_kept() -> None:
     assert not found.complete
 
 
+@pytest.mark.parametrize("handler", ["", ", handler: ''", ", spec: {runtimeHandler: runsc}"])
+def test_a_class_without_a_handler_is_not_what_its_name_says(handler: str) -> None:
+    found = around(f"{{apiVersion: node.k8s.io/v1, kind: RuntimeClass, metadata: {{name: gvisor}}{handler}}}")
+    assert [each.handler for each in found.runtime_classes] == ["no handler"]
+
+
 def test_a_class_with_two_handlers_has_neither_for_sure() -> None:
     classes = [
         f"{{apiVersion: node.k8s.io/v1, kind: RuntimeClass, metadata: {{name: gvisor}}, handler: {handler}}}"
