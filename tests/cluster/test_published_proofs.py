@@ -131,7 +131,7 @@ def test_only_what_was_proven_in_this_boot_of_each_node_is_proven(cluster: Clust
 
 def test_the_table_tells_where_and_why(cluster: Cluster, key: Path) -> None:
     done = ask(cluster, key, "--class", "crun", "--node-name", "p-proven", "--node-name", "p-silent")
-    assert done.stdout.splitlines()[0].split()[:3] == ["SUBJECT", "NODE", "HANDLER"]
+    assert done.stdout.splitlines()[0].split()[:4] == ["SUBJECT", "NODE", "AT", "HANDLER"]
     assert "class/crun on p-silent: statement (the node): the node published nothing" in done.stdout
 
 
