@@ -81,7 +81,7 @@ def test_a_pod_cannot_talk_itself_out_of_what_its_namespace_says():
 
 @pytest.mark.parametrize(
     "forcing",
-    [{"casemate.dev/tenancy": "shared"}, {"casemate.dev/trust": "untrusted"}, {"casemate.dev/need": "sandbox"}],
+    [{"casemate.dev/trust": "untrusted"}, {"casemate.dev/need": "sandbox"}],
 )
 def test_no_label_of_a_pod_takes_back_what_a_label_of_its_namespace_forces(forcing):
     found = need(namespace=forcing, labels={"casemate.dev/need": "shared", "casemate.dev/trust": "system"})
