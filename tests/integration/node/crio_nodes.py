@@ -26,6 +26,7 @@ import crio
 from busybox import busybox
 from recipes import PLAIN
 
+from casemate.engine import cgroup
 from casemate.engine.cri import cri_pb2 as pb
 from casemate.engine.cri.client import CriClient
 from casemate.images import build, layout
@@ -33,7 +34,9 @@ from casemate.images.reference import parse
 from casemate.node import daemon
 from casemate.node.daemon import Where
 from casemate.node.journal import Store
+from casemate.prove import tasks
 
+_PODS = "crio-test"
 _CNI = """{"cniVersion": "0.4.0", "name": "casemate-crio-test", "plugins": [{"type": "ptp", "ipMasq": false, "ipam": {
  "type": "host-local", "dataDir": "%s", "ranges": [[{"subnet": "10.214.0.0/16"}]]}}]}"""
 _CONFIG = """# The node's own configuration: its comments and   spaces stay.
@@ -192,6 +195,8 @@ def node(folder: Path) -> Iterator[CrioNode]:
             made.remove_pods()
         finally:
             stop(made)
+            for owner in (_PODS, "node"):  # `prove` calls a node's own runtime so
+                cgroup.remove_engine(owner)
             journal = Store(str(made.config))
             shutil.rmtree(journal.folder, ignore_errors=True)
             journal.folder.with_suffix(".lock").unlink(missing_ok=True)
@@ -199,13 +204,13 @@ def node(folder: Path) -> Iterator[CrioNode]:
 
 
 def stop(made: CrioNode) -> None:
-    """End the node's CRI-O."""
+    """End the node's CRI-O, which still writes to its folder when nobody listens any more."""
     pid = made.pid
     if not pid:
         return
     os.kill(pid, signal.SIGTERM)
     ends = time.monotonic() + 15
-    while made.pid == pid and time.monotonic() < ends:
+    while not tasks.ended(pid) and time.monotonic() < ends:
         time.sleep(0.05)
 
 
@@ -266,7 +271,7 @@ async def _run_pod(made: CrioNode, handler: str, annotations: dict[str, str]) ->
             log_directory=str(made.folder / "logs" / uid),
             annotations=annotations,
         )
-        config.linux.cgroup_parent = f"/casemate/crio-test/pod{uid}"
+        config.linux.cgroup_parent = cgroup.pod_cgroup_path(_PODS, uid)
         config.linux.security_context.namespace_options.pid = pb.CONTAINER
         await asyncio.to_thread(Path(config.log_directory).mkdir, parents=True)
         sandbox = await client.run_pod_sandbox(config, handler)
