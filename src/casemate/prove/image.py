@@ -13,6 +13,7 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -73,13 +74,16 @@ class Prober:
     mounted: Mapping[str, Path] = field(default_factory=dict)
 
 
-async def bring_in(client: CriClient) -> Prober:
-    """See to it that the engine has the image. Raises `MissingError` before `casemate engine install`."""
+async def bring_in(client: CriClient, place: str) -> Prober:
+    """See to it that the engine has the image. `place` is the name of where proofs are made, one at a time.
+
+    Raises `MissingError` before `casemate engine install`.
+    """
     program = _program()
     digests = {PROBE: _digest(program.read_bytes()), MODULE: _digest(_ECHO)}
     if (await client.version()).runtime_name == _CRIO:
         own = msgspec.json.decode((await client.status(verbose=True)).info.get("config", "{}"), type=_Config)
-        return Prober(own.sandbox_image, digests, await asyncio.to_thread(_lay_out, program))
+        return Prober(own.sandbox_image, digests, await asyncio.to_thread(_lay_out, program, place))
     with tempfile.TemporaryDirectory(prefix="casemate-probe-") as folder:
         image = await asyncio.to_thread(_make, Path(folder) / "probe.tar", program)
         if await client.image_status(image.id) is None:
@@ -87,20 +91,22 @@ async def bring_in(client: CriClient) -> Prober:
         return Prober(image.id, digests)
 
 
-def clear() -> None:
+def clear(place: str) -> None:
     """Remove what was laid out for containers (rule 3)."""
-    shutil.rmtree(_LAID_OUT, ignore_errors=True)
+    shutil.rmtree(_LAID_OUT / place, ignore_errors=True)
+    with suppress(OSError):  # it is not there, or another place's proofs are being made
+        _LAID_OUT.rmdir()
 
 
-def _lay_out(program: Path) -> Mapping[str, Path]:
-    clear()
-    _LAID_OUT.mkdir(mode=0o700, parents=True)
-    files = {PROBE: program.read_bytes(), MODULE: _ECHO}
-    for path, content in files.items():
-        file = _LAID_OUT / path.strip("/")
-        file.write_bytes(content)
-        file.chmod(0o555)
-    return {path: _LAID_OUT / path.strip("/") for path in files}
+def _lay_out(program: Path, place: str) -> Mapping[str, Path]:
+    clear(place)
+    folder = _LAID_OUT / place
+    folder.mkdir(mode=0o700, parents=True)
+    files = {path: folder / path.strip("/") for path in (PROBE, MODULE)}
+    for path, content in ((PROBE, program.read_bytes()), (MODULE, _ECHO)):
+        files[path].write_bytes(content)
+        files[path].chmod(0o555)
+    return files
 
 
 def _digest(content: bytes) -> str:

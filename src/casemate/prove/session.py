@@ -72,7 +72,7 @@ async def prove(place: Place, asked: Asked) -> tuple[Proof, ...]:
         async with CriClient(place.socket) as client:
             known = configured(await client.status(verbose=True))
             chosen = await _pods(client, place, asked, known)
-            name, prober = asked.node or node.gather().name, await image.bring_in(client)
+            name, prober = asked.node or node.gather().name, await image.bring_in(client, place.name)
             bench = Bench(client, place, name, prober, frozenset(_monitors(known)))
             try:
                 targets_now = _targets(asked, known, chosen)
@@ -80,7 +80,7 @@ async def prove(place: Place, asked: Asked) -> tuple[Proof, ...]:
                 standing = await _standing(bench, asked.proven, known)
                 proofs += await pods.prove_pods(bench, chosen, (*standing, *proofs))
             finally:
-                image.clear()
+                image.clear(place.name)
         keep.keep(place.kept, proofs, (place.configuration, *_files(known)))
         return proofs
 
@@ -101,7 +101,7 @@ async def sweep(place: Place) -> None:
     with sandbox.alone(place):
         async with CriClient(place.socket) as client:
             await sandbox.remove_all(client, place)
-        image.clear()
+        image.clear(place.name)
 
 
 def _monitors(known: Mapping[str, Configured]) -> Iterator[tuple[int, int]]:

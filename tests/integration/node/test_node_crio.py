@@ -100,7 +100,8 @@ def test_doctor_tells_what_the_daemon_itself_says(made: CrioNode) -> None:
     made.run_pod()
     report = doctor(made)
     runtime = report["runtime"]
-    assert (runtime["kind"], runtime["version"], runtime["pid"]) == ("crio", crio.VERSION, made.pid)
+    assert (runtime["kind"], runtime["flavour"]) == ("crio", "crio")  # whatever else this machine has
+    assert (runtime["version"], runtime["pid"]) == (crio.VERSION, made.pid)
     assert runtime["config"] == str(made.config)
     told = {name: each["runtime_path"] for name, each in told_by(made).items()}
     assert {name: report[name]["program"] for name in told} == told

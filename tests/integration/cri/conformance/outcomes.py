@@ -63,7 +63,7 @@ async def replay(socket: str, handler: str) -> dict[str, str]:
     async with CriClient(socket) as client:
         with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
             await asyncio.to_thread(_add_busybox, Path(folder), socket)
-            module = (await image.bring_in(client)).image if handler == "wasm" else ""
+            module = (await image.bring_in(client, "conformance")).image if handler == "wasm" else ""
             bench = replays.Bench(client, handler, Path(folder), module)
             turns = asyncio.Semaphore(TOGETHER)
             names = tuple(chosen(handler))
