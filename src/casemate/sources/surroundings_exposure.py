@@ -2,8 +2,9 @@
 
 1. A Service leads to the workloads of its namespace whose Pod labels its selector matches. A selector without entries
    selects nothing.
-2. An Ingress, a route of the Gateway API, of OpenShift or of Traefik makes what its Services lead to reachable from
-   outside, as does a Service of type LoadBalancer or NodePort or one with external addresses.
+2. An Ingress, a route of the Gateway API, of OpenShift, Traefik, Contour, Kong, NGINX or Istio makes what its Services
+   lead to reachable from outside, as does a Service of type LoadBalancer or NodePort or one with external addresses.
+   Istio's count when they name a gateway: without one they are the mesh's own.
 3. A LoadBalancer that an annotation of a cloud calls internal is not the internet.
 4. A NetworkPolicy guards what its Pod selector matches; an empty one matches all of its namespace. Policies add up: in
    a direction in which one of them allows everything, none guards. On the node's network none does (k8s.io/api
@@ -41,10 +42,16 @@ ROUTES: Final = {
     "extensions": frozenset(("Ingress",)),
     "route.openshift.io": frozenset(("Route",)),
     "traefik.io": frozenset(("IngressRoute", "IngressRouteTCP", "IngressRouteUDP")),
+    "projectcontour.io": frozenset(("HTTPProxy",)),
+    "configuration.konghq.com": frozenset(("TCPIngress", "UDPIngress")),
+    "k8s.nginx.org": frozenset(("VirtualServer", "VirtualServerRoute", "TransportServer")),
+    "networking.istio.io": frozenset(("VirtualService",)),
     "traefik.containo.us": frozenset(("IngressRoute", "IngressRouteTCP", "IngressRouteUDP")),
 }
 _EVERYWHERE: Final = {"ipBlock": {"cidr": "0.0.0.0/0"}}
-_BACKENDS: Final = frozenset(("backend", "defaultBackend", "service", "backendRefs", "services", "to"))
+_BACKENDS: Final = frozenset(
+    ("backend", "defaultBackend", "service", "backendRefs", "services", "to", "destination", "upstreams")
+)
 _DEEPEST: Final = 12
 
 
@@ -83,7 +90,7 @@ class Paths:
             if policy := _policy(namespace, spec):
                 self._policies[namespace, name] = policy
         elif kind in ROUTES.get(group, ()):
-            for target in set(_targets(spec, namespace)):
+            for target in set(_targets(spec, namespace)) if _is_outward(kind, spec) else ():
                 self._routes[target].append(f"{kind} {namespace}/{name}")
         else:
             return False
@@ -174,9 +181,17 @@ def _named(backend: object, namespace: str) -> Iterator[tuple[str, str]]:
     for each in backend if isinstance(backend, list) else [backend]:
         if not isinstance(each, dict):
             continue
-        name = each.get("name") or each.get("serviceName")
+        name, host = _text(each.get("service")) or each.get("name") or each.get("serviceName"), each.get("host")
         if isinstance(name, str):
             yield _text(each.get("namespace")) or namespace, name
+        elif isinstance(host, str):  # `web`, `web.shop`, `web.shop.svc.cluster.local`
+            service, *rest = host.split(".")
+            yield rest[0] if rest else namespace, service
+
+
+def _is_outward(kind: str, spec: dict[str, object]) -> bool:
+    gateways = spec.get("gateways")
+    return kind != "VirtualService" or (isinstance(gateways, list) and any(each != "mesh" for each in gateways))
 
 
 class _Labelled:

@@ -86,14 +86,30 @@ def test_a_load_balancer_that_a_cloud_keeps_inside_is_not_the_internet() -> None
         ("gateway.networking.k8s.io/v1", "HTTPRoute", "{rules: [{backendRefs: [{name: web, port: 80}]}]}"),
         ("route.openshift.io/v1", "Route", "{to: {kind: Service, name: web}}"),
         ("traefik.io/v1alpha1", "IngressRoute", "{routes: [{match: Host(`a`), services: [{name: web, port: 80}]}]}"),
+        ("projectcontour.io/v1", "HTTPProxy", "{routes: [{services: [{name: web, port: 80}]}]}"),
+        ("configuration.konghq.com/v1", "TCPIngress", "{rules: [{backend: {serviceName: web, servicePort: 80}}]}"),
+        ("k8s.nginx.org/v1", "VirtualServer", "{upstreams: [{name: up, service: web, port: 80}]}"),
+        (
+            "networking.istio.io/v1",
+            "VirtualService",
+            "{gateways: [mesh, g], http: [{route: [{destination: {host: web.shop.svc}}]}]}",
+        ),
     ],
 )
 def test_routes_lead_to_the_internet(version: str, kind: str, spec: str) -> None:
     route = f"{{apiVersion: {version}, kind: {kind}, metadata: {{name: door, namespace: shop}}, spec: {spec}}}"
     assert exposed(_SERVICE, route) == Exposure(internet=True, via=("Service shop/web", f"{kind} shop/door"))
-    assert exposed(
-        _SERVICE, route.replace("name: web", "name: other").replace("serviceName: web", "serviceName: x")
-    ) == (Exposure(via=("Service shop/web",)))
+    elsewhere = (
+        route.replace("ame: web", "ame: other").replace("service: web", "service: x").replace("web.shop", "x.shop")
+    )
+    assert exposed(_SERVICE, elsewhere) == Exposure(via=("Service shop/web",))
+
+
+@pytest.mark.parametrize("gateways", ["", "gateways: [mesh], "])
+def test_a_route_of_the_mesh_alone_is_not_the_internet(gateways: str) -> None:
+    spec = f"{{{gateways}http: [{{route: [{{destination: {{host: web}}}}]}}]}}"
+    head = "apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: a, namespace: shop}"
+    assert exposed(_SERVICE, f"{{{head}, spec: {spec}}}") == Exposure(via=("Service shop/web",))
 
 
 def test_a_route_may_cross_namespaces() -> None:
