@@ -11,9 +11,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime
-import signal
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import lru_cache
@@ -24,6 +22,7 @@ import structlog
 from casemate.admission import judge, probes, review, size
 from casemate.admission.judge import Standing
 from casemate.admission.metrics import Counters
+from casemate.admission.patience import Judging, LateError, Waits
 from casemate.admission.review import AdmissionRequest, Answer, Unreadable
 from casemate.admission.trace import Tracer
 from casemate.errors import InputError
@@ -61,12 +60,8 @@ class _RefusedError(Exception):
         self.why = why
 
 
-class _TooLongError(Exception):
-    """Judging took longer than it may."""
-
-
 class Admission:
-    """The callable. `draining` is set by the worker that ends."""
+    """The callable. The worker has `arrivals` looked at and `judging` watched, and sets `draining` when it ends."""
 
     def __init__(self, knowledge: Knowledge, counters: Counters, tracer: Tracer, rest: ASGI) -> None:
         self._knowledge = knowledge
@@ -78,6 +73,8 @@ class Admission:
         self._seconds = {path: counters.seconds.labels(path) for path in self._answers}
         self._judgements = lru_cache(_LABELLED)(counters.requests.labels)
         self._reasons = lru_cache(_LABELLED)(counters.reasons.labels)
+        self.arrivals = Waits(_ARRIVES_WITHIN)
+        self.judging = Judging(_JUDGED_WITHIN)
         self.draining = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -109,7 +106,7 @@ class Admission:
         held = [0]
         try:
             self._hold(_announced(scope), held)
-            body = await self._body(receive, held)
+            body = await self._arrived(receive, held)
             began = time.perf_counter()
             answer = await self._judged(scope, body)
         finally:
@@ -117,23 +114,25 @@ class Admission:
         self._seconds[scope["path"]].observe(time.perf_counter() - began)
         return review.encode(answer)
 
+    async def _arrived(self, receive: Receive, held: list[int]) -> bytes:
+        try:
+            return await self.arrivals.of(self._body(receive, held))
+        except LateError:
+            raise _RefusedError(408, "slow", f"the body did not arrive within {_ARRIVES_WITHIN:g} s") from None
+
     async def _body(self, receive: Receive, held: list[int]) -> bytes:
         parts: list[bytes] = []
         size = 0
-        try:
-            async with asyncio.timeout(_ARRIVES_WITHIN):
-                while True:
-                    message = await receive()
-                    if message["type"] != "http.request":
-                        raise _RefusedError(400, "gone", "the caller has gone")
-                    part: bytes = message.get("body", b"")
-                    parts.append(part)
-                    size += len(part)
-                    self._hold(size, held)
-                    if not message.get("more_body"):
-                        return parts[0] if len(parts) == 1 else b"".join(parts)
-        except TimeoutError:
-            raise _RefusedError(408, "slow", f"the body did not arrive within {_ARRIVES_WITHIN:g} s") from None
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                raise _RefusedError(400, "gone", "the caller has gone")
+            part: bytes = message.get("body", b"")
+            parts.append(part)
+            size += len(part)
+            self._hold(size, held)
+            if not message.get("more_body"):
+                return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _hold(self, size: int, held: list[int]) -> None:
         """Count a body's bytes among those that are held: first what it says it has, then what comes."""
@@ -176,12 +175,9 @@ class Admission:
             standing = self._knowledge.standing
             if standing is None:
                 return "policies have not been read yet; try again"
-            try:  # By a signal: it is one computation, which no event loop could interrupt.
-                signal.setitimer(signal.ITIMER_REAL, _JUDGED_WITHIN)
+            with self.judging:
                 return judge.judge(standing, request, labels, datetime.datetime.now(datetime.UTC))
-            finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
-        except _TooLongError:
+        except LateError:
             _log.error("too slow", uid=request.uid, namespace=request.namespace, name=request.name)
             return f"not judged within {_JUDGED_WITHIN:g} s; make the object or the policies smaller"
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not admit
@@ -217,8 +213,3 @@ def _announced(scope: Scope) -> int:
         if name == b"content-length" and value.isdigit():
             return int(value)
     return 0
-
-
-def interrupt(_number: int, _frame: object) -> None:
-    """The handler of SIGALRM in a worker."""
-    raise _TooLongError

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import signal
 import socket
 import ssl
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ from starlette.routing import Route
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from casemate.admission import metrics, tls, trace
-from casemate.admission.app import Admission, interrupt
+from casemate.admission.app import Admission
 from casemate.admission.board import Board
 from casemate.admission.corked import Corked
 from casemate.admission.judge import Standing
@@ -99,7 +98,6 @@ class Known:
 def run(serving: Serving, place: Place) -> None:
     """Serve until told to end."""
     metrics.take_role(f"worker{place.slot}")
-    signal.signal(signal.SIGALRM, interrupt)
     tracer = trace.tracer()
     server = _Server(serving, place, tracer)
     try:
@@ -143,6 +141,7 @@ class _Server(uvicorn.Server):
                 return
             await asyncio.sleep(_LOOKS_EVERY)
         await super().startup(sockets)
+        self._app.judging.watch()
         self._looking = asyncio.create_task(self._keep_looking())
 
     def handle_exit(self, sig: int, frame: object) -> None:  # noqa: ARG002 - uvicorn calls it
@@ -160,6 +159,7 @@ class _Server(uvicorn.Server):
     async def _keep_looking(self) -> None:
         while True:
             self._look()
+            self._app.arrivals.look()
             await asyncio.sleep(_LOOKS_EVERY)
 
     def _look(self) -> None:

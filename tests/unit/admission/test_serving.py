@@ -204,6 +204,18 @@ def test_a_policy_that_changes_is_in_force_and_a_broken_one_changes_nothing(serv
     wait_for(lambda: not served.allows("kata"), "the old policy")
 
 
+def test_a_body_that_does_not_arrive_is_refused_and_its_caller_let_go(served: Served) -> None:
+    context = ssl.create_default_context(cafile=served.folder / "state" / "ca.crt")
+    with socket.create_connection(("localhost", served.port)) as plain:
+        plain.settimeout(60)
+        with context.wrap_socket(plain, server_hostname="localhost") as caller:
+            caller.sendall(b"POST /validate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
+            answer = b"".join(iter(lambda: caller.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"did not arrive within 10 s" in answer
+    assert served.allows("gvisor")
+
+
 def test_the_key_is_nobody_else_s_to_read(served: Served) -> None:
     state = served.folder / "state"
     assert state.stat().st_mode & 0o077 == 0
