@@ -15,7 +15,7 @@ demo: setup
 	$(BIN)/python examples/shop/demo.py
 
 test: test-setup check
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2
 
 # Style, types: quick, needs no engine.
 check: $(INSTALLED)
