@@ -1,11 +1,13 @@
 """Read text into plain values fast, for assessment: exact where it matters, positions only when somebody asks.
 
-1. A line `---` parts documents, wherever it stands: no scalar may hold it. JSON is one document.
+1. A line `---` parts documents, wherever it stands: no scalar may hold it. JSON is one document, or one value after
+   another (`casemate.sources.fast_stream`). A byte order mark may begin each document.
 2. Documents of plain lines, as programs write them, are read line by line (`casemate.sources.fast_layout`): exactly.
 3. Of the others, a fast YAML 1.2 parser reads what means the same to kubectl, which reads YAML 1.1. All else goes to
    the exact parser (`casemate.sources.parse`): octal numbers, merge keys, aliases, tags, infinities, directives,
    foreign line breaks. So do the words that YAML 1.1 takes for booleans, `yes` and `on` among them. One that is
-   overlooked stays text, and where the field is a boolean the decoder asks for the exact value.
+   overlooked stays text, and where the field is a boolean the decoder asks for the exact value. Of a document in
+   braces the fast parser drops all that follows them: such a one is JSON, or read exactly.
 4. Neither aliases nor depth cost more than they do in the exact parser: text that may hold either goes there.
 5. What the fast parser refuses is read exactly too: its problems have positions and advice.
 6. The same key twice is reported, and the last one counts, as for the API server (`casemate.sources.fast_twice`).
@@ -21,7 +23,7 @@ from typing import AnyStr, TypeAlias
 import msgspec
 import yaml12
 
-from casemate.sources import fast_twice
+from casemate.sources import fast_stream, fast_twice
 from casemate.sources.fast_layout import Outline, lay_out
 from casemate.sources.fast_lines import NotPlainError
 from casemate.sources.marks import Marks, Path
@@ -38,6 +40,7 @@ _BLANK = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*")
 _FOREIGN = re.compile("[\r\x85\u2028\u2029]")
 _TAG = re.compile(r"!(?<=[\s\[{,]!)(?!=)|\A!")
 _MERGE = re.compile(r"<<[\"']?\s*:")
+_IN_BRACES = re.compile(r"(?:&\S+\s+)?[{\[]")
 _START = r"(?<![^\s\[{,+\-.]%s)"  # The character before stands where a scalar may begin, so that digests do not count.
 _OCTAL = re.compile(rf"0{_START % '0'}(?:[0-9_]|b[01])")
 _NUMBER = re.compile(rf"[0-9]{_START % '[0-9]'}(?:[0-9.]*(?:_|[eE]\+?[0-9]{{3}})|[0-9]{{18}})")
@@ -91,10 +94,27 @@ def read(data: bytes, file: str) -> Iterator[Written | Problem]:
     """The documents of a file, the items of lists in their place."""
     if len(data) > MAX_FILE:
         yield Problem(file, f"larger than {MAX_FILE >> 20} MiB", "split the file")
-    elif data.lstrip()[:1] in (b"{", b"[") and (found := _json(data)) is not None:
-        yield from _json_items(found, data, file)
+    elif data.lstrip()[:1] in (b"{", b"["):
+        yield from _braces(data, file)
     else:
         yield from _yaml(data, file)
+
+
+def _braces(data: bytes, file: str) -> Iterator[Written | Problem]:
+    """JSON, several values of it, or YAML after all."""
+    if (found := _json(data)) is not None:
+        yield from _json_items(found, data, file)
+        return
+    parts = [(part, line, _json(part)) for part, line in fast_stream.values(data)]
+    if not parts or any(value is None for _, _, value in parts):
+        yield from _yaml(data, file)
+        return
+    for part, line, value in parts:
+        for each in _json_items(value, part, file) if value is not None else ():
+            if isinstance(each, Problem):
+                yield _moved(each, file, line - 1)
+            else:
+                yield msgspec.structs.replace(each, line=each.line + line - 1, shift=each.shift + line - 1)
 
 
 def exactly(written: Written) -> tuple[Written | Problem, ...]:
@@ -173,6 +193,8 @@ def _yaml(data: bytes, file: str) -> Iterator[Written | Problem]:
     except UnicodeDecodeError:
         yield from _exact(data, file, 1)
         return
+    if "\ufeff" in text:
+        text = text.replace("\n\ufeff", "\n")
     if "\n%" in text or "\n..." in text or ("\r" in text if text.isascii() else _FOREIGN.search(text)):
         yield from _exact(data, file, 1)
         return
@@ -208,6 +230,9 @@ def _document(text: str, file: str, line: int) -> Iterator[Written | Problem]:
 def _parsed(text: str) -> Plain | None:
     """What the fast parser reads; None where it takes the exact one."""
     try:
+        if _IN_BRACES.match(text):
+            value = msgspec.json.decode(text)
+            return None if fast_twice.in_json(text.encode(), value) else value
         return None if _is_trap(text) else yaml12.parse_yaml(text)
     except (ValueError, RecursionError):
         return None

@@ -161,6 +161,35 @@ def test_fields_beside_a_custom_resources_containers_are_its_own_affair() -> Non
     assert one(embedding("monitoring.test/v1", "Prometheus", holder)).unknown_fields == ()
 
 
+_ONE = '{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "NAME"}, "spec": {"containers": [{"image": "a"}]}}'
+
+
+@pytest.mark.parametrize("between", ["", " ", "\n", "\n\n", "\n---\n"])
+def test_json_values_may_follow_one_another_as_for_kubectl(between: str) -> None:
+    text = between.join((_ONE.replace("NAME", "one"), _ONE.replace("NAME", "two"), _ONE.replace("NAME", "three")))
+    found = read(text)
+    assert titles(found) == ["Pod /one", "Pod /two", "Pod /three"]
+    assert [each.source.line for each in found.workloads] == [1 + number * between.count("\n") for number in range(3)]
+
+
+def test_a_key_twice_in_a_later_json_value_has_its_line() -> None:
+    twice = _ONE.replace('"kind": "Pod"', '"kind": "Pod", "kind": "Pod"')
+    found = read(f"{_ONE}\n{twice}\n")
+    assert [each.where.rpartition(":")[0] for each in found.skipped] == ["<stdin>:2"]
+    assert len(found.workloads) == 2
+
+
+@pytest.mark.parametrize("rest", ["hostNetwork: true", "{kind: Pod}", "- a", "}"])
+def test_nothing_after_a_document_in_braces_is_dropped_in_silence(rest: str) -> None:
+    found = read(f"{pod()}---\n&a {{apiVersion: v1, kind: Namespace, metadata: {{name: a}}}}\n{rest}\n")
+    assert ["not YAML" in each.what for each in found.skipped] == [True]
+
+
+def test_a_byte_order_mark_may_begin_each_document() -> None:
+    found = read(f"\ufeff{pod('one')}---\n\ufeff{pod('two')}")
+    assert titles(found) == ["Pod shop/one", "Pod shop/two"]
+
+
 def test_nulls_are_unset() -> None:
     text = pod() + "  securityContext:\n  nodeSelector: null\n  hostNetwork: ~\n"
     found = read(text)
