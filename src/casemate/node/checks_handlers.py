@@ -8,6 +8,7 @@ from typing import Final
 
 from casemate.model.boundary import Boundary
 from casemate.model.node import NodeFacts, NodeHandler, Seen, Settings, Toml, Unseen
+from casemate.node import crio_tree
 from casemate.node.document import at
 from casemate.node.judge import Judged, could_not_look, holds, none_of, not_applicable, settings
 
@@ -95,7 +96,9 @@ def cgroup_driver_kubelet(facts: NodeFacts) -> Judged:
         return could_not_look(facts.configuration.reason)
     default = facts.configuration.value.settings.default_handler
     own = next((each.systemd_cgroup for each in facts.handlers if each.name == default), None)
-    if own is None or facts.daemon.kind != "containerd":
+    if facts.daemon.kind == "crio":  # one manager for all handlers
+        own = crio_tree.systemd_cgroup(facts.configuration.value.effective)
+    if own is None:
         return not_applicable("the default handler has no such setting")
     theirs = facts.kubelet.value.get("cgroupDriver")
     mine = "systemd" if own else "cgroupfs"

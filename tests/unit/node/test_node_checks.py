@@ -226,6 +226,23 @@ def test_crios_built_in_handlers_are_not_known_to_be_missing() -> None:
     assert outcome(crio, "CN303") is Verdict.COULD_NOT_LOOK
 
 
+@pytest.mark.parametrize(
+    ("manager", "driver", "verdict"),
+    [
+        ({}, "systemd", Verdict.PASS),
+        ({}, "cgroupfs", Verdict.FAIL),
+        ({"cgroup_manager": "cgroupfs"}, "cgroupfs", Verdict.PASS),
+        ({"cgroup_manager": "cgroupfs"}, "systemd", Verdict.FAIL),
+    ],
+)
+def test_crios_cgroup_manager_is_compared_with_the_kubelets_driver(
+    manager: dict[str, str], driver: str, verdict: Verdict
+) -> None:
+    made = with_configuration(effective={"crio": {"runtime": manager}})
+    daemon, kubelet = with_daemon(kind="crio").daemon, with_kubelet(cgroupDriver=driver).kubelet
+    assert outcome(replace(made, daemon=daemon, kubelet=kubelet), "CN306") is verdict
+
+
 def test_a_policy_of_crio_that_accepts_anything_verifies_nothing() -> None:
     crio = replace(with_daemon(kind="crio"), files={"signature policy": (file("/etc/containers/policy.json"),)})
     assert outcome(crio, "CN409") is Verdict.PASS
