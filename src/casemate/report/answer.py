@@ -5,7 +5,6 @@ Within a version, fields are only ever added.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -18,6 +17,6 @@ def answer(kind: str, /, **parts: object) -> dict[str, object]:
     return {"apiVersion": API_VERSION, "kind": kind, **parts}
 
 
-def encoded(document: Mapping[str, object]) -> str:
+def encoded(document: object) -> str:
     """JSON as a person can read it."""
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()

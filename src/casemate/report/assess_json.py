@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import TypeAlias, TypeVar
 
 import msgspec
@@ -22,6 +23,7 @@ from casemate.report.policy_verdict import verdict_data
 
 Document: TypeAlias = dict[str, object]
 _Part = TypeVar("_Part")
+_TOGETHER = 50
 
 
 def assessment_json(assessment: Assessment) -> Iterator[str]:
@@ -39,7 +41,7 @@ def assessment_json(assessment: Assessment) -> Iterator[str]:
 
 
 def with_array(document: str, name: str, items: Iterable[Document], depth: int = 1) -> Iterator[str]:
-    """The indented JSON of an object, with one more array at its end, item by item.
+    """The indented JSON of an object, with one more array at its end, in pieces.
 
     `depth` says how many objects and arrays end there, one inside the other; the innermost gets the array.
     """
@@ -47,12 +49,19 @@ def with_array(document: str, name: str, items: Iterable[Document], depth: int =
     begin, end = "\n".join(lines[:-depth]), "\n".join(lines[-depth:])
     margin = " " * (2 * depth)
     yield f'{begin},\n{margin}"{name}": ['
-    separator = "\n"
-    for each in items:
-        # A line feed in JSON's text is never part of a value.
-        yield separator + margin + "  " + encoded(each).replace("\n", f"\n{margin}  ")
+    separator, rest = "\n", iter(items)
+    while some := list(islice(rest, _TOGETHER)):
+        yield separator + _inside(some, depth)
         separator = ",\n"
     yield f"\n{margin}]\n{end}"
+
+
+def _inside(items: list[Document], depth: int) -> str:
+    """The items as they are indented in an array so deep: that of as many arrays, without their lines."""
+    nested: object = items
+    for _ in range(depth):
+        nested = [nested]
+    return encoded(nested).split("\n", depth + 1)[-1].rsplit("\n", depth + 1)[0]
 
 
 class Shared:
