@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
+import msgspec
+
 from casemate.model.acceptance import AuditedException, ExceptionStatus
 from casemate.model.assessment import Assessed, Finding, Relevance, Suppression
 from casemate.model.fingerprint import fingerprints, known
@@ -65,8 +67,7 @@ class EscapeText:
     url: str = ""
 
 
-@dataclass(frozen=True)
-class Judged:
+class Judged(msgspec.Struct, frozen=True):
     """A finding as this assessment counts it."""
 
     finding: Finding
