@@ -16,8 +16,12 @@ Method:
 - Each tool is one replica, as its own process tree, with what is not answering turned off where it can be (reports,
   events, audit). Logs are as each keeps them by default; casemate logs each denial, the others do not.
 - *Direct* are AdmissionReviews over HTTPS to both of a webhook's endpoints, turn about, over 8 kept connections, each
-  of which sends the next when the last is answered. *API server* are dry-run Pod creations on a real kube-apiserver
-  with etcd, which calls the webhook twice for each. *none* is the same without any webhook.
+  of which sends the next when the last is answered; *with pauses*, 20 ms after that. *API server* are dry-run Pod
+  creations on a real kube-apiserver with etcd, which calls the webhook twice for each. *none* is the same without any
+  webhook.
+- With pauses a process sleeps between two requests, and finds the processor's caches full of others' work when it
+  wakes: the same request then takes it several times as long. That is what costs more through the API server, too,
+  whose calls come over kept connections and one by one.
 - *Per core* is what was answered, divided by the processor time that the webhook's processes took, all of their
   threads and children together. Latencies are what the caller sees, at full load. Memory is what is resident at the end
   of a round, shared pages once.

@@ -12,6 +12,8 @@ Json = dict[str, Any]
 
 _NAMES = {"casemate": "casemate", "gatekeeper": "Gatekeeper", "kyverno": "Kyverno", "none": "none"}
 
+_WAYS = {"direct": "Direct", "paced": "Direct, with pauses", "API server": "Through the API server"}
+
 
 def page(found: Json) -> str:
     """The whole page; parts that were not measured are missing."""
@@ -30,9 +32,9 @@ def _machine(part: Json) -> str:
 def _webhook(part: Json) -> str:
     versions = ", ".join(f"{tool} {version}" for tool, version in part["versions"].items())
     lines = ["## Webhooks", _machine(part) + f" {versions}."]
-    for way in ("direct", "API server"):
+    for way, title in _WAYS.items():
         rows = [each for each in part["rounds"] if each["way"] == way]
-        lines += [f"### {way.capitalize() if way == 'direct' else 'Through the API server'}", _table(rows)]
+        lines += [f"### {title}", _table(rows)] if rows else []
     lines += [f"{_NAMES[tool]} could not be run: `{text.splitlines()[0]}`" for tool, text in part["problems"].items()]
     return "\n\n".join(lines)
 

@@ -128,11 +128,12 @@ class _Plan:
     url: str
     token: str
     pid: int | None
+    pause: str = "0"
 
     def run(self, load: Path, seconds: float) -> Round:
         before = processes.processor_seconds(self.pid) if self.pid else 0.0
         command = [str(load), f"-url={self.url}", f"-calls={self.calls}", f"-token={self.token}"]
-        command += [f"-connections={CONNECTIONS}", f"-seconds={seconds}"]
+        command += [f"-connections={CONNECTIONS}", f"-seconds={seconds}", f"-pause={self.pause}"]
         said = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         took = processes.processor_seconds(self.pid) - before if self.pid else 0.0
         if said["samples"]:
@@ -165,6 +166,7 @@ def _plans(cluster: Cluster, folder: Path, found: dict[str, Peer]) -> Iterator[_
         calls = folder / f"{tool}-reviews"
         pods.write_reviews(calls, tool, peer.mutate, peer.validate)
         yield _Plan("direct", tool, calls, peer.url, "", peer.process.pid)
+        yield _Plan("paced", tool, calls, peer.url, "", peer.process.pid, "20ms")
     for tool in ("none", *found):
         calls = folder / f"{tool}-creates"
         pods.write_creates(calls, tool)

@@ -1,4 +1,5 @@
-// Load over HTTPS: so many kept connections, each of which sends its next request when the last one was answered.
+// Load over HTTPS: so many kept connections, each of which sends its next request when the last one was answered, at
+// once or after a pause.
 // Requests are lines of JSON in a file; what every answer says is compared with what it must say.
 package main
 
@@ -50,6 +51,7 @@ func main() {
 	token := flag.String("token", "", "a bearer token")
 	connections := flag.Int("connections", 8, "how many")
 	seconds := flag.Float64("seconds", 5, "how long")
+	pause := flag.Duration("pause", 0, "how long each connection waits before its next request")
 	flag.Parse()
 	calls := read(*file)
 	until := time.Now().Add(time.Duration(*seconds * float64(time.Second)))
@@ -63,6 +65,7 @@ func main() {
 		together.Go(func() {
 			for time.Now().Before(until) {
 				each.send(&calls[int(next.Add(1))%len(calls)])
+				time.Sleep(*pause)
 			}
 		})
 	}
