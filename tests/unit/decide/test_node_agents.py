@@ -60,6 +60,14 @@ def test_a_tenant_has_no_agents_of_the_node():
     assert not recognised(EXPORTER, namespace={"capsule.clastix.io/tenant": "t"})
 
 
+@pytest.mark.parametrize(("labels", "agent"), [({}, True), ({"casemate.dev/tenancy": "shared"}, False)])
+def test_a_tenants_namespace_is_none_of_the_platforms_whatever_it_is_called(labels, agent):
+    text = "containers: [{name: a, image: a, securityContext: {privileged: true}}]"
+    around = Surroundings(namespaces={"team-csi": labels})
+    found = Assessor(CATALOGUE, around).assess(workload(text, kind="DaemonSet", namespace="team-csi"))
+    assert (found.need.boundary is Boundary.SHARED) is agent
+
+
 @pytest.mark.parametrize(
     ("labels", "least"),
     [
