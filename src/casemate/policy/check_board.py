@@ -29,6 +29,8 @@ class Board:
         by_title = {each.title: each for each in of.policies}
         self.policies = tuple(by_title[each.title] for each in written.policies)
         both = (*written.policies, *written.exceptions)
+        self._matches = {each.title: placed(each.spec.match, each.namespace) for each in written.policies}
+        self._possible: dict[str, frozenset[str]] = {}
         self._documents = {id(each): (order, written.documents[order]) for order, each in enumerate(both)}
 
     @cached_property
@@ -52,7 +54,16 @@ class Board:
 
     def match(self, policy: CompiledPolicy) -> Match:
         """What a policy is about, with its own namespace."""
-        return placed(policy.document.spec.match, policy.document.namespace)
+        return self._matches[policy.title]
+
+    def possible(self, policy: CompiledPolicy) -> frozenset[str]:
+        """The classes that a policy permits and that may reach its minimum."""
+        found, least = self._possible.get(policy.title), policy.minimum
+        if found is None:
+            permitted = (of for of in self.classes if policy.permitted.permits(of))
+            found = frozenset(of.name for of in permitted if least is None or self.reaches(of, least))
+            self._possible[policy.title] = found
+        return found
 
     def covers(self, outer: CompiledPolicy, inner: CompiledPolicy) -> bool:
         """Whether another policy is about everything that one is about."""

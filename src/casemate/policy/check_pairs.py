@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations, product
 
 from casemate.policy.check_board import Board
-from casemate.policy.classes import ClassFacts
 from casemate.policy.judge import CompiledPolicy
 from casemate.policy.match import Answer
 from casemate.policy.overlap import can_meet
@@ -73,14 +72,9 @@ def _demand(policy: CompiledPolicy) -> tuple[int, str]:
     return (-policy.default.boundary if policy.default else 1, policy.title)
 
 
-def _common(board: Board, policies: Iterable[CompiledPolicy]) -> list[ClassFacts]:
-    held = tuple(policies)
-    least = [each.minimum for each in held if each.minimum is not None]
-    return [
-        of
-        for of in board.classes
-        if all(each.permitted.permits(of) for each in held) and all(board.reaches(of, each) for each in least)
-    ]
+def _common(board: Board, policies: Iterable[CompiledPolicy]) -> frozenset[str]:
+    """The classes that all of them permit, and that reach the minimum of each."""
+    return frozenset.intersection(*map(board.possible, policies))
 
 
 def _by_namespace(board: Board, placed: Placed) -> None:
