@@ -68,6 +68,10 @@ def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
     assert _walked(tmp_path, tmp_path) == ["a.yaml"]
 
 
+def test_the_root_of_all_folders_is_walked() -> None:
+    assert next(walk("/", frozenset((".conf",)))).startswith("/")
+
+
 def test_names_are_as_a_person_would_write_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "below").mkdir()
     for name in ("a.yaml", "below/b.yaml"):
