@@ -185,7 +185,7 @@ class _Merged:
     def _found(self, some: Mapping[str, _Named], name: str, what: str) -> _Named:
         if name in some:
             return some[name]
-        known = f"it has {', '.join(sorted(some))}" if some else "it has none"
+        known = f"it has {', '.join(sorted(some))}" if some else f"it has no {what} at all: name another file"
         missing = f'no {what} "{name}" in the kubeconfig' if name else f"no current {what} in the kubeconfig"
         raise InputError(missing, where=self._where, fix=known)
 
