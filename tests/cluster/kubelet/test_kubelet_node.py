@@ -51,7 +51,7 @@ def test_a_deleted_pod_leaves_nothing(node: Node, class_name: str | None) -> Non
     start(node, pod(name, class_name))
     uid = read(node, f"{pods()}/{name}")["metadata"]["uid"]
     sandbox = sandbox_ids(node)[name]
-    assert measure.processes(sandbox)
+    assert measure.processes([sandbox])
     remove(node, f"{pods()}/{name}")
     until(lambda: name not in ready_sandboxes(node), lambda: str(ready_sandboxes(node)))
     until(lambda: not _left(node, uid, sandbox), lambda: str(_left(node, uid, sandbox)))
@@ -59,7 +59,7 @@ def test_a_deleted_pod_leaves_nothing(node: Node, class_name: str | None) -> Non
 
 def _left(node: Node, uid: str, sandbox: str) -> list[str]:
     """Processes, cgroups and volumes of a Pod."""
-    processes = [f"process {each}" for each in measure.processes(sandbox)]
+    processes = [f"process {each}" for each in measure.processes([sandbox])]
     cgroups = [str(each) for each in Path("/sys/fs/cgroup").glob(f"**/pod{uid}")]
     volumes = [str(each) for each in (node.engine.root / "kubelet" / "pods").glob(uid)]
     return [*processes, *cgroups, *volumes]
