@@ -76,8 +76,8 @@ class RunningNode:
         self._alone = _LOCK.open("w")
 
     def __enter__(self) -> Node:
+        self._lock()
         try:
-            self._lock()
             network = NetworkPlan.of(lifecycle.start(self._engine))
             _client_of_kubelet(self._folder)
             address, admin = str(network.host_address), secrets.token_hex(16)
@@ -226,8 +226,8 @@ def _kubelet_config(node: Node) -> dict[str, object]:
 
 def _forbid_redirects(node: Node) -> None:
     """Redirects would use up the limit of ICMP: a Service without endpoints would time out, and not refuse."""
-    settings = (f"net.ipv4.conf.{each}.send_redirects=0" for each in ("all", "eth0"))
-    subprocess.run(_in_router(node, "sysctl", "--quiet", "--write", *settings), check=True)
+    script = "for each in all eth0; do echo 0 > /proc/sys/net/ipv4/conf/$each/send_redirects; done"
+    subprocess.run(_in_router(node, "sh", "-ec", script), check=True)
 
 
 def _in_router(node: Node, *command: str) -> list[str]:
@@ -284,8 +284,10 @@ def up() -> None:
     if _KEPT.exists():
         sys.exit(f"a cluster runs already: {_KEPT.read_text()}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    folder = Path(tempfile.mkdtemp(prefix="casemate-cluster-"))
-    with RunningNode(folder, "cluster") as node:
+    with (
+        tempfile.TemporaryDirectory(prefix="casemate-cluster-") as folder,
+        RunningNode(Path(folder), "cluster") as node,
+    ):
         kept = {"pid": os.getpid(), "kubeconfig": node.cluster.kubeconfig("admin"), "socket": node.socket}
         _KEPT.write_text(json.dumps(kept))
         print(f"export KUBECONFIG={kept['kubeconfig']} PATH={kubernetes.FOLDER}:$PATH", flush=True)
