@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from casemate.catalogue.doors import normal_path, opened
@@ -43,8 +42,8 @@ def gather(workload: Workload, surroundings: Surroundings) -> Facts:
         _volume(facts, volume, f"volumes[{index}].{kinds[volume.name]}", kinds[volume.name])
         if volume.hostPath:
             _host_path(facts, volume, f"volumes[{index}].hostPath", mounted)
-    if surroundings.claims:
-        _claims(facts, workload, surroundings.claims, mounted)
+    if surroundings.claims or surroundings.unclaimed:
+        _claims(facts, workload, surroundings, mounted)
     return facts
 
 
@@ -230,8 +229,9 @@ def _host_path(facts: Facts, volume: Volume, place: str, mounted: Mounted) -> No
         facts.mark("host-socket", f"{place}.path")
 
 
-def _claims(facts: Facts, workload: Workload, claims: Mapping[str, tuple[str, ...]], mounted: Mounted) -> None:
+def _claims(facts: Facts, workload: Workload, surroundings: Surroundings, mounted: Mounted) -> None:
     """Doors behind claims (rule 5). A StatefulSet's own claims are volumes of its Pods that its template lacks."""
+    claims = surroundings.claims
     volumes = {each.name: each.persistentVolumeClaim for each in workload.spec.volumes}
     named = [(name, claim.claimName) for name, claim in volumes.items() if claim]
     if workload.kind == "StatefulSet":
@@ -240,6 +240,12 @@ def _claims(facts: Facts, workload: Workload, claims: Mapping[str, tuple[str, ..
     for name, claim in named:
         for path in claims.get(f"{workload.namespace}/{claim}", ()):
             _doors(facts, normal_path(path), name, mounted, "volumes")
+    for each in workload.spec.volumes:
+        if each.ephemeral and each.ephemeral.volumeClaimTemplate:
+            own = claims.get(f"{workload.namespace}/{workload.name}-{each.name}", ())
+            wanted = each.ephemeral.volumeClaimTemplate.spec.storageClassName or ""
+            for path in (*own, *surroundings.unclaimed.get(wanted, ())):
+                _doors(facts, normal_path(path), each.name, mounted, "volumes")
 
 
 def _doors(facts: Facts, path: str, volume: str, mounted: Mounted, place: str) -> None:

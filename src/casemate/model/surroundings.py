@@ -72,7 +72,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
     `exposure` is by `Workload.title`, `rights` by `namespace/serviceAccount`, `namespaces` gives labels by name.
     `tokenless` are service accounts, as `namespace/name`, whose Pods get no token unless they ask for one. `use` is
-    None when no Role and no binding is known. `claims` are paths of the node that claims, as `namespace/name`, lead to.
+    None when no Role and no binding is known. `claims` are paths of the node that claims, as `namespace/name`, lead to;
+    `unclaimed` are those of volumes that a new claim of a storage class may get.
     """
 
     complete: bool = False
@@ -84,6 +85,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     tokenless: frozenset[str] = frozenset()
     use: UseGrants | None = None
     claims: dict[str, tuple[str, ...]] = {}
+    unclaimed: dict[str, tuple[str, ...]] = {}
 
     def runtime_class(self, name: str) -> RuntimeClass | None:
         """The RuntimeClass of that name, or None."""

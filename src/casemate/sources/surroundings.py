@@ -68,6 +68,7 @@ class Neighbours:
             tokenless=self._grants.tokenless(),
             use=self._grants.use(),
             claims=self._volumes.claims(),
+            unclaimed=self._volumes.unclaimed(),
         )
 
     def _runtime_class(self, value: dict[str, object]) -> None:

@@ -56,18 +56,23 @@ class Volumes:
         """The paths of nodes that each claim, as `namespace/name`, leads to or may lead to."""
         if not self._volumes:
             return {}
-        free: dict[str, list[str]] = defaultdict(list)
+        free = self.unclaimed()
         bound: dict[str, list[str]] = defaultdict(list)
         for each in self._volumes.values():
-            if each.claim:
-                bound[each.claim].append(each.path)
-            else:
-                free[each.storage_class].append(each.path)
+            bound[each.claim].append(each.path)
         found = ((title, tuple(self._paths(title, claim, bound, free))) for title, claim in self._claims.items())
         return {title: paths for title, paths in found if paths}
 
+    def unclaimed(self) -> dict[str, tuple[str, ...]]:
+        """The paths of volumes that are nobody's yet, by storage class."""
+        free: dict[str, tuple[str, ...]] = {}
+        for each in self._volumes.values():
+            if not each.claim:
+                free[each.storage_class] = (*free.get(each.storage_class, ()), each.path)
+        return free
+
     def _paths(
-        self, title: str, claim: _Claim, bound: dict[str, list[str]], free: dict[str, list[str]]
+        self, title: str, claim: _Claim, bound: dict[str, list[str]], free: dict[str, tuple[str, ...]]
     ) -> Iterator[str]:
         yield from bound.get(title, ())
         if claim.volume in self._volumes:

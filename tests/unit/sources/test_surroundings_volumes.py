@@ -92,6 +92,16 @@ def test_a_claim_that_is_mounted_read_only_is_a_door_to_what_can_be_read() -> No
     assert has(_POD % only, claim, _VOLUME % ("hostPath", "/etc", "")).boundary is Boundary.SHARED
 
 
+def test_a_claim_that_a_pod_makes_for_itself_counts_too() -> None:
+    template = "ephemeral: {volumeClaimTemplate: {spec: {storageClassName: manual}}}"
+    own = (_POD % "").replace("persistentVolumeClaim: {claimName: data}", template)
+    volume = _VOLUME % ("local", "/", ", storageClassName: manual%s")
+    assert has(own, volume % "").boundary is Boundary.SHARED
+    assert has(own, volume % ", claimRef: {namespace: shop, name: web-data}", _CLAIM % "").boundary is Boundary.SANDBOX
+    bound = (_CLAIM % "").replace("name: data", "name: web-data")
+    assert has(own, volume % ", claimRef: {namespace: shop, name: web-data}", bound).boundary is Boundary.SHARED
+
+
 def test_a_claim_that_a_stateful_set_makes_counts_too() -> None:
     volume = _VOLUME % ("hostPath", "/", ", storageClassName: manual")
     assert has(_STATEFUL_SET, volume).boundary is Boundary.SHARED
