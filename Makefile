@@ -7,9 +7,9 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 
 # Debian packages that only tests need.
-TEST_PACKAGES := etcd-server iptables qemu-system-x86 qemu-system-common busybox-static
+TEST_PACKAGES := etcd-server iptables qemu-system-x86 qemu-system-common busybox-static conmon crun libseccomp-dev
 
-.PHONY: demo test check unit setup test-setup compat cluster cluster-down clean
+.PHONY: demo test check unit setup packages test-setup compat cluster cluster-down clean
 
 demo: setup
 	$(BIN)/python examples/shop/demo.py
@@ -29,14 +29,17 @@ unit: $(INSTALLED) check
 setup: $(INSTALLED)
 	$(BIN)/casemate engine install --yes
 
-test-setup: setup
+packages:
 	dpkg -s $(TEST_PACKAGES) >/dev/null 2>&1 || (apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(TEST_PACKAGES))
+
+test-setup: setup packages
 	$(BIN)/python tests/cluster/kubernetes.py
 	$(BIN)/python tests/cluster/collector.py
 	$(BIN)/python tests/cluster/kwok.py
 	$(BIN)/python tests/assess/charts.py
 	$(BIN)/python tests/integration/node/containerd2.py
+	$(BIN)/python tests/integration/node/crio.py
 	$(BIN)/python tests/integration/vm/guest_kernel.py
 
 $(INSTALLED): pyproject.toml hatch_build.py src/casemate/engine/cri/cri.proto
@@ -49,7 +52,7 @@ compat: setup
 	$(BIN)/python tests/compat
 
 # A real Kubernetes node on this machine, to try things by hand; ends with `make cluster-down`, or Ctrl-C.
-cluster: test-setup
+cluster: setup packages
 	$(BIN)/python tests/cluster/node.py up
 
 cluster-down:
