@@ -37,6 +37,8 @@ class Answer(Enum):
     UNKNOWN = auto()
     UNASKED = auto()
 
+    __hash__ = object.__hash__  # An enumeration's own is written in Python, and every request asks for some.
+
 
 class Subject:
     """A workload and who asks for it, with what conditions ask of them, read once."""

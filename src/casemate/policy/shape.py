@@ -32,7 +32,6 @@ from casemate.decide.fit import families
 from casemate.decide.images import image
 from casemate.images.reference import is_tag
 from casemate.model.assessment import Outcome
-from casemate.model.kube.container import ResourceRequirements
 from casemate.model.kube.pod import PodSpec
 from casemate.model.kube.security import PodSecurityContext, SecurityContext
 from casemate.model.kube.volumes import Volume
@@ -129,9 +128,18 @@ class Shapes:
             said.append(("devices",))
         if runs_probes(container):
             said.append(("probes",))
-        if context is not None and self._is_odd(context):
+        if context is not None and (
+            context.privileged
+            or context.seLinuxOptions is not None
+            or context.windowsOptions is not None
+            or (context.capabilities is not None and not all(map(self._added.__getitem__, context.capabilities.add)))
+        ):
             said.append(("context", context))
-        if resources is not None and _are_odd(resources):
+        if resources is not None and (
+            resources.claims
+            or not _PLAIN_RESOURCES.issuperset(resources.limits)
+            or not _PLAIN_RESOURCES.issuperset(resources.requests)
+        ):
             said.append(("resources", sorted({*resources.limits, *resources.requests}), bool(resources.claims)))
         self._note_words(container, said)
         for mount in container.volumeMounts:
@@ -145,16 +153,9 @@ class Shapes:
         for variable in container.env:
             if not variables[variable.name]:
                 said.append(("env", variable.name, variable.value))  # noqa: PERF401
-        for each in (container.command, container.args):
-            for word in each:
-                if not words[word]:
-                    said.append(("command", word))  # noqa: PERF401
-
-    def _is_odd(self, context: SecurityContext) -> bool:
-        """Whether a row might ask for something in it."""
-        if context.privileged or context.seLinuxOptions is not None or context.windowsOptions is not None:
-            return True
-        return context.capabilities is not None and not all(map(self._added.__getitem__, context.capabilities.add))
+        for word in (*container.command, *container.args):
+            if not words[word]:
+                said.append(("command", word))  # noqa: PERF401
 
     def _is_quiet(self, text: str) -> bool:
         """Whether an image is one that no row asks for. Its tag says nothing to them but that it holds a module."""
@@ -212,12 +213,6 @@ def _note_pod(spec: PodSpec, said: list[object]) -> None:
         said.append(("pod", context))
     if spec.nodeSelector or spec.nodeName or spec.overhead or spec.resourceClaims or spec.os is not None:
         said.append(("place", spec.nodeSelector, spec.nodeName, spec.overhead, bool(spec.resourceClaims), spec.os))
-
-
-def _are_odd(resources: ResourceRequirements) -> bool:
-    """Whether a row might ask for one of them."""
-    plain = _PLAIN_RESOURCES
-    return bool(resources.claims) or not (plain.issuperset(resources.limits) and plain.issuperset(resources.requests))
 
 
 def _is_plain_volume(volume: Volume) -> bool:
