@@ -186,7 +186,7 @@ class _Members:
         self.depth = depth
         self.level = _levels(heads[line])[depth]
         self._found: dict[str, int] = {}
-        self._rest = self._read(heads, line)
+        self._rest = _members(heads, line, self.level)
 
     def line(self, name: str) -> int | None:
         """The line of a member."""
@@ -202,15 +202,17 @@ class _Members:
         self._found.update(self._rest)
         return len(self._found)
 
-    def _read(self, heads: tuple[Head, ...], first: int) -> Iterator[tuple[str, int]]:
-        level, number = self.level, 0
-        for line in range(first, len(heads)):
-            head = heads[line]
-            if line == first or head.level == level:
-                yield str(number) if head.key is None or level & 1 else head.key, line
-                number += 1
-            elif 0 <= head.level < level:
-                return
+
+def _members(heads: tuple[Head, ...], first: int, level: int) -> Iterator[tuple[str, int]]:
+    """The members of a collection of that level, and their lines. Outside of the class, or a cycle would hold both."""
+    number = 0
+    for line in range(first, len(heads)):
+        head = heads[line]
+        if line == first or head.level == level:
+            yield str(number) if head.key is None or level & 1 else head.key, line
+            number += 1
+        elif 0 <= head.level < level:
+            return
 
 
 class _Fold:
