@@ -59,11 +59,12 @@ def walk(folder: str, suffixes: frozenset[str]) -> Iterator[str | Problem]:
     unreadable: list[OSError] = []
     for here, below, files in os.walk(top, onerror=unreadable.append):
         ignored = rules.pop(here)
-        below[:] = sorted(each for each in below if _is_open(ignored, os.path.join(here, each), each))
-        rules.update({path: _with_rules_of(path, ignored) for path in (os.path.join(here, each) for each in below)})
+        prefix = here.removesuffix("/") + "/"
+        below[:] = sorted(each for each in below if _is_open(ignored, prefix + each, each))
+        rules.update({path: _with_rules_of(path, ignored) for path in (prefix + each for each in below)})
         shown = str(Path(folder, here[len(top) :].lstrip("/"), "_")).removesuffix("_")
         for each in sorted(files):
-            if _suffix(each) in suffixes and not (ignored and ignored.covers(os.path.join(here, each), folder=False)):
+            if _suffix(each) in suffixes and not (ignored and ignored.covers(prefix + each, folder=False)):
                 yield shown + each
     for error in unreadable:
         reason = (error.strerror or str(error)).lower()
