@@ -14,6 +14,6 @@ IntOrString = int | str
 class KubeStruct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """Base of all Kubernetes structs. Attribute names are the API's JSON names.
 
-    Lists are tuples, empty when unset; optional values are None when unset. The collector need not walk them: nothing in
-    them leads back to them.
+    Lists are tuples, empty when unset; optional values are None when unset. The collector need not walk them: nothing
+    in them leads back to them.
     """
