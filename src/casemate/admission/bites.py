@@ -114,6 +114,11 @@ class Patience:
         self._once: set[tuple[str, str]] = set()
         self.twice: set[tuple[str, str]] = set()
 
+    @property
+    def in_doubt(self) -> bool:
+        """Whether something was let through when it was last known."""
+        return bool(self._once)
+
     def note(self, outcomes: Iterable[Bitten]) -> None:
         """Take over one round's outcomes. What is unknown now says nothing new."""
         found = list(outcomes)

@@ -144,7 +144,7 @@ class Controller:
         auditor = Auditor(self._serving, self._catalogue, self._gauges, self._kube)
         audit = Round(
             self._current,
-            self._serving.audit,
+            lambda: self._serving.audit,
             lambda: self._leader.leads,
             lambda rules: auditor.audit(rules, self._current.namespaces),
         )
@@ -157,8 +157,7 @@ class Controller:
         prober = self._prober = Prober(self._serving, self._catalogue, self._gauges, ask, asker)
         if self._serving.in_cluster:
             prober.statuses = Statuses(self._kube, self._rules)
-        every = self._serving.probe
-        await Round(self._current, every, may, lambda rules: prober.probe(rules, self._current.namespaces)).run()
+        await Round(self._current, prober.every, may, lambda rules: prober.probe(rules, self._current.namespaces)).run()
 
     async def _keep(self) -> None:
         if self._serving.files:

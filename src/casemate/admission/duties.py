@@ -2,7 +2,8 @@
 
 1. Probes come every so often, and soon after policies change; the audit likewise, and at the moment at which an
    exception ends: what it accepted is refused from then on.
-2. What is let through twice in a row counts (`bites`).
+2. What is let through twice in a row counts (`bites`). Until all is denied again, probes come every few seconds: a
+   replica that is unready for that reason alone is to be back soon.
 3. The webhook configurations are compared with what they have to be, and custom resources with Pod templates that
    nobody is asked about are named. That is said, and mended by nobody but people: an operator may have opened a gap
    on purpose, to get out of trouble.
@@ -39,6 +40,7 @@ from casemate.policy.exceptions import ends
 
 _TURN: Final = 0.5
 _SETTLES: Final = 1.0
+_IN_DOUBT: Final = 5.0
 _NEVER: Final = datetime.datetime.max.replace(tzinfo=datetime.UTC)
 
 _log = structlog.get_logger("casemate.admission")
@@ -67,7 +69,13 @@ class Current:
 class Round:
     """A duty that is done over and over: every so often, and soon after the rules changed."""
 
-    def __init__(self, current: Current, every: float, may: Callable[[], bool], do: Callable[[Rules], Awaitable[None]]):
+    def __init__(
+        self,
+        current: Current,
+        every: Callable[[], float],
+        may: Callable[[], bool],
+        do: Callable[[Rules], Awaitable[None]],
+    ) -> None:
         self._current = current
         self._every = every
         self._may = may
@@ -89,7 +97,7 @@ class Round:
     def _is_due(self, rules: Rules) -> bool:
         now = time.monotonic()
         fresh = rules.revision != self._revision and now - self._current.changed >= _SETTLES
-        return fresh or now - self._last >= self._every or datetime.datetime.now(datetime.UTC) >= self._ending
+        return fresh or now - self._last >= self._every() or datetime.datetime.now(datetime.UTC) >= self._ending
 
     async def _try(self, rules: Rules) -> None:
         try:
@@ -117,6 +125,10 @@ class Prober:
     def let_through(self) -> list[str]:
         """What was let through twice in a row, as `policy: rule`."""
         return sorted(f"{policy}: {rule}" for policy, rule in self._patience.twice)
+
+    def every(self) -> float:
+        """The seconds from one round to the next."""
+        return min(self._serving.probe, _IN_DOUBT) if self._patience.in_doubt else self._serving.probe
 
     async def probe(self, rules: Rules, namespaces: Namespaces) -> None:
         """One round."""

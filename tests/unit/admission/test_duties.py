@@ -105,13 +105,16 @@ def test_what_is_let_through_counts_the_second_time_and_until_it_is_denied() -> 
     patience = Patience()
     through, denied = Bitten("p", "r", Bite.LET_THROUGH), Bitten("p", "r", Bite.DENIED)
     unknown = Bitten("p", "r", Bite.UNKNOWN)
-    counted = []
+    counted, doubted = [], []
     for each in (through, unknown, through, unknown, denied, through):
         patience.note([each])
         counted.append(bool(patience.twice))
+        doubted.append(patience.in_doubt)
     assert counted == [False, False, True, True, False, False]
+    assert doubted == [True, True, True, True, False, True]
     patience.note([])
     assert not patience.twice
+    assert not patience.in_doubt
 
 
 def pod(number: int, runtime_class: str = "plain") -> Object:
