@@ -13,56 +13,49 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from typing import Final, Self
+from typing import Final
 from urllib.parse import quote
 
 import httpx
-import msgspec
 
-from casemate.errors import CasemateError, IncompleteError, InputError, MissingError, RefusedError
+from casemate.errors import CasemateError, IncompleteError, MissingError, RefusedError
 from casemate.model.node import Toml
 from casemate.model.quantity import whole
 from casemate.node.document import at
 from casemate.sources.cluster_access import Access, access
-from casemate.sources.cluster_client import connection
+from casemate.sources.cluster_calls import Calls
 
 LABEL: Final = "node.casemate.dev/"
 READY: Final = "ready"
 _CLASSES: Final = "/apis/node.k8s.io/v1/runtimeclasses"
-_SECONDS: Final = 30.0
 _REPORTED_SECONDS: Final = 120.0
 _MERGE: Final = "application/merge-patch+json"
+_RIGHTS: Final = "see which rights `casemate node` needs: docs/reference/node.md"
 
 
-class Cluster:
+class Cluster(Calls):
     """A connection that may change classes and one node, to be closed."""
 
     def __init__(self, found: Access, node: str) -> None:
+        super().__init__(found, _RIGHTS)
         self.node = node
-        self._http = connection(found)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._http.close()
 
     def get(self, path: str) -> Toml | None:
         """An object, or None when there is none. Raises `IncompleteError` when the server does not tell."""
-        answer = self._ask("GET", path)
+        answer = self.ask("GET", path)
         return None if answer.status_code == httpx.codes.NOT_FOUND else self._object(answer, path)
 
     def create(self, path: str, body: Mapping[str, object]) -> Toml:
         """Make an object. Raises as `patch` does."""
-        return self._object(self._ask("POST", path, body), path)
+        return self._object(self.ask("POST", path, body), path)
 
     def patch(self, path: str, body: Mapping[str, object], kind: str = _MERGE) -> Toml:
         """Merge into an object; `kind` is the media type. Raises `InputError` where that is forbidden or wrong."""
-        return self._object(self._ask("PATCH", path, body, kind), path)
+        return self._object(self.ask("PATCH", path, body, kind), path)
 
     def replace(self, path: str, body: Mapping[str, object]) -> Toml | None:
         """Put a newer version of an object; None when somebody else was faster."""
-        answer = self._ask("PUT", path, body)
+        answer = self.ask("PUT", path, body)
         return None if answer.status_code == httpx.codes.CONFLICT else self._object(answer, path)
 
     @property
@@ -70,27 +63,8 @@ class Cluster:
         """The node's own object."""
         return f"/api/v1/nodes/{quote(self.node)}"
 
-    def _ask(
-        self, method: str, path: str, body: Mapping[str, object] | None = None, kind: str = "application/json"
-    ) -> httpx.Response:
-        content = None if body is None else msgspec.json.encode(body)
-        try:
-            return self._http.request(method, path, content=content, headers={"Content-Type": kind}, timeout=_SECONDS)
-        except httpx.HTTPError as error:
-            where, fix = str(self._http.base_url).rstrip("/"), "check the server's address, and that it runs"
-            what = f"the cluster does not answer {method} {path}: {error}"
-            raise IncompleteError(what, where=where, fix=fix) from None
-
     def _object(self, answer: httpx.Response, path: str) -> Toml:
-        found = _decoded(answer.content)
-        if answer.is_success:
-            return found
-        message = found.get("message") or f"the server answered {answer.status_code}"
-        if answer.status_code < httpx.codes.INTERNAL_SERVER_ERROR:
-            raise InputError(
-                str(message), where=path, fix="see which rights `casemate node` needs: docs/reference/node.md"
-            )
-        raise IncompleteError(str(message), where=path)
+        return self.read(answer, path, dict[str, object])
 
 
 def connect(kubeconfig: str | None, context: str | None, node: str) -> Cluster:
@@ -172,10 +146,3 @@ def _unreported(node: Toml, handlers: set[str]) -> set[str]:
     if not isinstance(found, list):
         return set()
     return handlers - {str(each.get("name")) for each in found if isinstance(each, dict)}
-
-
-def _decoded(content: bytes) -> Toml:
-    try:
-        return msgspec.json.decode(content, type=dict[str, object])
-    except msgspec.MsgspecError:
-        return {}
