@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from typing import AnyStr, TypeAlias
 
@@ -93,7 +94,7 @@ class Written(msgspec.Struct, frozen=True):
 def read(data: bytes, file: str) -> Iterator[Written | Problem]:
     """The documents of a file, the items of lists in their place."""
     if len(data) > MAX_FILE:
-        yield Problem(file, f"larger than {MAX_FILE >> 20} MiB", "split the file")
+        yield Problem(file, f"larger than {MAX_FILE >> 20} MiB", "split the file", unread=True)
     elif data.lstrip()[:1] in (b"{", b"["):
         yield from _braces(data, file)
     else:
@@ -159,7 +160,7 @@ def _json_items(found: _Head | dict[str, object], data: bytes, file: str) -> Ite
         try:
             value = msgspec.json.decode(raw)
         except RecursionError:
-            yield Problem(f"{file}:{line}:1", "nested too deep", "manifests need far fewer levels")
+            yield Problem(f"{file}:{line}:1", "nested too deep", "manifests need far fewer levels", unread=True)
             continue
         if fast_twice.in_json(bytes(raw), value):
             yield Problem(f"{file}:{line}:1", "a key is set twice in this item", "keep one of them: the last counts")
@@ -269,7 +270,7 @@ def _moved(problem: Problem, file: str, lines: int) -> Problem:
     if problem.where == file or len(place) != 2 or not place[0].isdecimal():
         return problem
     what = _FIRST.sub(lambda first: f"(first in line {int(first[1]) + lines})", problem.what)
-    return Problem(f"{file}:{int(place[0]) + lines}:{place[1]}", what, problem.fix)
+    return replace(problem, where=f"{file}:{int(place[0]) + lines}:{place[1]}", what=what)
 
 
 def _opened(written: Written, depth: int = 0) -> Iterator[Written]:

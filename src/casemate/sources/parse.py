@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import yaml
@@ -74,9 +74,9 @@ def parse(data: bytes, file: str) -> tuple[list[Parsed], list[Problem]]:
         text = _text(data, file)
         _feed(fold, text)
     except UnreadableError as stop:
-        fold.problems.append(stop.problem)
+        fold.problems.append(replace(stop.problem, unread=True))
     except yaml.YAMLError as error:
-        fold.problems.append(_syntax_problem(error, text, file))
+        fold.problems.append(replace(_syntax_problem(error, text, file), unread=True))
     return fold.documents, fold.problems
 
 

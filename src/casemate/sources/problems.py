@@ -24,11 +24,15 @@ _LONGEST_WORD = 64
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One mistake in the input: where it is (`file:line:column`), what it is, and what to do about it."""
+    """One mistake in the input: where it is (`file:line:column`), what it is, and what to do about it.
+
+    `unread`: what follows it, or all of the file, could not be read for it.
+    """
 
     where: str
     what: str
     fix: str = ""
+    unread: bool = False
 
     def __str__(self) -> str:
         advice = f"; {printable(self.fix)}" if self.fix else ""

@@ -110,7 +110,8 @@ class _Gathering:
             return
         for each in read(content.data, content.file):
             if isinstance(each, Problem):
-                self._skipped.append(each)
+                # A folder has other things in it than manifests; in what a person names, one might be missed.
+                (self.unreached if each.unread and content.named else self._skipped).append(each)
             else:
                 self._written(each, content)
 

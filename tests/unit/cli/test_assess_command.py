@@ -102,10 +102,10 @@ def test_tables_are_plain_where_stdout_is_no_terminal(capsys: pytest.CaptureFixt
     assert shown.err == ""
 
 
-def test_what_is_no_manifest_is_told_and_the_rest_assessed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_no_yaml_is_told_and_the_rest_assessed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "bad.yaml").write_text("kind: [")
-    assert run_command(["assess", "quiet.yaml", "bad.yaml"]) == 0
-    assert "Skipped: bad.yaml:" in capsys.readouterr().out
+    assert run_command(["assess", "quiet.yaml", "bad.yaml"]) == 4
+    assert "Not looked at: bad.yaml:" in capsys.readouterr().out
 
 
 def test_what_cannot_be_read_makes_it_incomplete(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -182,7 +182,7 @@ def test_a_key_twice_in_a_later_json_value_has_its_line() -> None:
 @pytest.mark.parametrize("rest", ["hostNetwork: true", "{kind: Pod}", "- a", "}"])
 def test_nothing_after_a_document_in_braces_is_dropped_in_silence(rest: str) -> None:
     found = read(f"{pod()}---\n&a {{apiVersion: v1, kind: Namespace, metadata: {{name: a}}}}\n{rest}\n")
-    assert ["not YAML" in each.what for each in found.skipped] == [True]
+    assert ["not YAML" in each.what for each in found.unreached] == [True]
 
 
 def test_a_byte_order_mark_may_begin_each_document() -> None:
@@ -299,7 +299,16 @@ def test_aliases_and_merge_keys_are_resolved() -> None:
 def test_what_cannot_be_read_is_reported_and_the_rest_is_collected() -> None:
     found = read(f"{pod('one')}---\nkind: [\n---\n{pod('two')}")
     assert titles(found) == ["Pod shop/one", "Pod shop/two"]
-    assert str(found.skipped[0]).startswith("<stdin>:8:1: not YAML")
+    assert str(found.unreached[0]).startswith("<stdin>:8:1: not YAML")
+
+
+def test_what_cannot_be_read_in_a_folder_is_skipped(tmp_path: Path) -> None:
+    (tmp_path / "notes.yaml").write_text("kind: [\n")
+    (tmp_path / "web.yaml").write_text(pod())
+    found = collect([str(tmp_path)], io.BytesIO())
+    assert (len(found.skipped), found.unreached) == (1, ())
+    found = collect([str(tmp_path / "notes.yaml"), str(tmp_path / "web.yaml")], io.BytesIO())
+    assert (found.skipped, len(found.unreached)) == ((), 1)
 
 
 def test_nothing_to_assess_is_an_error() -> None:
@@ -423,7 +432,7 @@ def test_a_foreign_line_break_hides_nothing(separator: str) -> None:
 def test_hostile_documents_cost_little(text: str) -> None:
     found = read(f"{pod()}---\n{text}\n")
     assert titles(found) == ["Pod shop/web"]
-    assert found.skipped
+    assert found.skipped or found.unreached
 
 
 @settings(max_examples=300, deadline=None)
