@@ -122,7 +122,17 @@ async def _observed(bench: Bench, target: Target, program: Examined | None) -> A
     try:
         yield await _look(bench, target, program, where)
     finally:
+        await _remove(bench, where)
+
+
+async def _remove(bench: Bench, where: Sandbox) -> None:
+    """Remove the sandbox. That this fails must not hide an interruption, after which `session.sweep` comes."""
+    try:
         await asyncio.shield(sandbox.remove(bench.client, where, bench.place))
+    except CasemateError:
+        task = asyncio.current_task()
+        if task is None or not task.cancelling():
+            raise
 
 
 async def _look(bench: Bench, target: Target, program: Examined | None, where: Sandbox) -> Facts:

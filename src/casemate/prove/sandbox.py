@@ -174,14 +174,17 @@ async def remove(client: CriClient, where: Sandbox, place: Place) -> None:
     await asyncio.to_thread(_clear, where.uid, place)
 
 
-async def remove_all(client: CriClient, place: Place) -> None:
-    """Remove what proofs have left that were killed (rule 1)."""
-    for each in await client.pod_sandboxes({PROOF_LABEL: place.name}):
+async def remove_all(client: CriClient, place: Place) -> bool:
+    """Remove what proofs have left that were killed (rule 1); whether there was anything."""
+    found = await client.pod_sandboxes({PROOF_LABEL: place.name})
+    for each in found:
         with suppress(CasemateError):
             await client.end_pod_sandbox(each.id)
             await asyncio.to_thread(_clear, each.metadata.uid, place)
-    for folder in [each for each in place.folder.iterdir() if each.is_dir()]:  # of one that was never made whole
+    folders = [each for each in place.folder.iterdir() if each.is_dir()]  # of those that were never made whole
+    for folder in folders:
         await asyncio.to_thread(_clear, folder.name, place)
+    return bool(found or folders)
 
 
 def _clear(uid: str, place: Place) -> None:

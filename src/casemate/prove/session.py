@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from casemate.prove.targets import Target
 
 _CONTAINERD = Path("/etc/containerd/config.toml")
 _STATE = Path("/run/casemate/proofs")
+_LOOKS = 10
+_SETTLES_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
@@ -97,10 +100,16 @@ async def _standing(bench: Bench, proven: Sequence[Proof], known: Mapping[str, C
 
 
 async def sweep(place: Place) -> None:
-    """Remove what an interruption caught while it was made or removed: the end of asyncio cancels even that."""
+    """Remove what an interruption caught while it was made or removed: the end of asyncio cancels even that.
+
+    An engine goes on for a moment with what it was asked for, so that another look follows one that found something.
+    """
     with sandbox.alone(place):
         async with CriClient(place.socket) as client:
-            await sandbox.remove_all(client, place)
+            for _ in range(_LOOKS):
+                if not await sandbox.remove_all(client, place):
+                    break
+                await asyncio.sleep(_SETTLES_SECONDS)
         image.clear(place.name)
 
 
