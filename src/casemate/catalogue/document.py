@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -131,10 +131,9 @@ def _index(catalogue: Catalogue) -> str:
         "",
     ]
     for prefix, title in _GROUPS:
-        lines += [f"## {title}", "", "| rule | found when |", "|---|---|"]
         rules = [rule for rule in catalogue.rules if rule.id.startswith(prefix)]
-        lines += [f"| [{rule.id}]({rule.id}.md) {rule.title} | {rule.message} |" for rule in rules]
-        lines.append("")
+        rows = ((f"[{rule.id}]({rule.id}.md) {rule.title}", rule.message) for rule in rules)
+        lines += _table(title, ("rule", "found when"), rows)
     return "\n".join(lines)
 
 
@@ -151,10 +150,9 @@ def _predicates() -> str:
         "",
     ]
     for scope, title in _SCOPES.items():
-        lines += [f"## {title}", "", "| predicate | arguments | true for |", "|---|---|---|"]
-        rows = (row for row in predicates().values() if row.scope == scope)
-        lines += [f"| `{row.name}` | {row.arguments} | {row.meaning} |" for row in rows]
-        lines.append("")
+        found = (row for row in predicates().values() if row.scope == scope)
+        rows = ((f"`{row.name}`", row.arguments, row.meaning) for row in found)
+        lines += _table(title, ("predicate", "arguments", "true for"), rows)
     return "\n".join(lines)
 
 
@@ -169,11 +167,16 @@ def _doors() -> str:
         "",
     ]
     for by, title in _OPENED.items():
-        lines += [f"## {title}", "", "| paths | what an attacker gets | source |", "|---|---|---|"]
-        rows = (row for row in doors().values() if row.by == by)
-        lines += [f"| {', '.join(f'`{path}`' for path in row.paths)} | {row.gives} | {_said(row)} |" for row in rows]
-        lines.append("")
+        found = (row for row in doors().values() if row.by == by)
+        rows = ((", ".join(f"`{path}`" for path in row.paths), row.gives, _said(row)) for row in found)
+        lines += _table(title, ("paths", "what an attacker gets", "source"), rows)
     return "\n".join(lines)
+
+
+def _table(title: str, head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    yield from (f"## {title}", "", f"| {' | '.join(head)} |", "|" + "---|" * len(head))
+    yield from (f"| {' | '.join(row)} |" for row in rows)
+    yield ""
 
 
 def _said(row: Row) -> str:
